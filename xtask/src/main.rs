@@ -1,0 +1,2 @@
+//! The project's own build commands: `cargo xtask <COMMAND>`.
+fn main() {}
