@@ -90,19 +90,10 @@ pub(crate) fn position(subject: &Subject<'_, '_>, name: &str) -> Option<usize> {
 
 impl<'v> Reading<'_, 'v> {
     /// The rules that an annotation exempts from; single names that are not honoured are refused one by one.
-    fn rules_of(
-        &self,
-        entry: &Ours<'v>,
-        refusals: &mut Vec<Refusal<'v>>,
-    ) -> Result<RuleSet, Refusal<'v>> {
-        let refuse = |reason, message: String| Refusal {
-            key: Cow::Borrowed(entry.key),
-            reason,
-            message,
-        };
+    fn rules_of(&self, entry: &Ours<'v>, refusals: &mut Vec<Refusal<'v>>) -> Result<RuleSet, Refusal<'v>> {
+        let refuse = |reason, message: String| Refusal { key: Cow::Borrowed(entry.key), reason, message };
         let value = entry.value.unwrap_or_default();
-        let names: Vec<&str> =
-            value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&str> = value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         if names.is_empty() {
             let message = "names no rule: write \"all\" or rule ids separated by commas".to_owned();
             return Err(refuse(RefusalReason::Malformed, message));
@@ -115,10 +106,8 @@ impl<'v> Reading<'_, 'v> {
             if name == "all" {
                 rules = rules.union(allowed);
                 if allowed != RuleSet::all() {
-                    let message = format!(
-                        "\"all\" covers only what policy allows to be exempted: {}",
-                        list(allowed)
-                    );
+                    let message =
+                        format!("\"all\" covers only what policy allows to be exempted: {}", list(allowed));
                     refusals.push(refuse(RefusalReason::NotAllowed, message));
                 }
                 continue;
@@ -143,9 +132,8 @@ impl<'v> Reading<'_, 'v> {
 
     /// The annotation beside an `exempt`, of the same container or else of the pod.
     fn beside(&self, entry: &Ours<'v>, name: &str) -> Option<Ours<'v>> {
-        let find = |container| {
-            self.entries.iter().find(|other| other.name == name && other.container == container)
-        };
+        let find =
+            |container| self.entries.iter().find(|other| other.name == name && other.container == container);
         find(entry.container).or_else(|| find(None)).copied()
     }
 
@@ -230,11 +218,7 @@ pub fn parse_end(text: &str) -> Option<OffsetDateTime> {
 }
 
 /// Refuses annotations under our prefix that mean nothing.
-pub fn check_names<'v>(
-    subject: &Subject<'v, '_>,
-    entries: &[Ours<'v>],
-    refusals: &mut Vec<Refusal<'v>>,
-) {
+pub fn check_names<'v>(subject: &Subject<'v, '_>, entries: &[Ours<'v>], refusals: &mut Vec<Refusal<'v>>) {
     for entry in entries {
         let names: &[&str] =
             if entry.container.is_some() { &annotation::CONTAINER_NAMES } else { &annotation::NAMES };

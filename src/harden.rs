@@ -116,12 +116,7 @@ fn holding(policy: &Policy, results: &Results) -> RuleSet {
 }
 
 /// Says in the pod by which policy and rules it was hardened; `false` where there is no room for it.
-fn annotate(
-    subject: &Subject<'_, '_>,
-    policy: &Policy,
-    holding: RuleSet,
-    patch: &mut Patch,
-) -> bool {
+fn annotate(subject: &Subject<'_, '_>, policy: &Policy, holding: RuleSet, patch: &mut Patch) -> bool {
     let annotations = subject.pod.annotations();
     let written = annotations.and_then(|annotations| annotations.get(&policy.hardened_key));
     // A pod that needs nothing is left without; a claim that is not ours is corrected.

@@ -149,11 +149,11 @@ fn target(desk: &mut Desk<'_, '_>, params: &Params, number: usize, now: Identity
         desk.keep(place, Note::new(text));
         return target;
     }
-    if now.non_root.is_none() && now.user.is_none() && wanted_user.is_none() && !desk.replaces() {
-        if let Some(evidence) = needs_root(desk, number) {
-            desk.keep(place, evidence);
-            return target;
-        }
+    let unset = now.non_root.is_none() && now.user.is_none() && wanted_user.is_none();
+    let evidence = if unset && !desk.replaces() { needs_root(desk, number) } else { None };
+    if let Some(evidence) = evidence {
+        desk.keep(place, evidence);
+        return target;
     }
     // Who says runAsNonRoot without a uid relies on the image's numeric user; the kubelet starts no other.
     let image_user = now.non_root == Some(true) && now.user.is_none();
