@@ -1,2 +1,2 @@
-//! The `pod-hardener` program.
+
 fn main() {}

@@ -1,0 +1,3 @@
+//! Documentation made from what the code says of itself.
+
+pub mod rules;
