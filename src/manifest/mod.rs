@@ -18,6 +18,7 @@ mod yaml;
 
 pub use error::ManifestError;
 pub use harden::{Outcome, Workload};
+pub use render::to_yaml;
 pub use split::Syntax;
 
 use node::Tree;

@@ -67,6 +67,12 @@ impl Document<'_> {
     }
 }
 
+/// A value as a YAML document of its own.
+#[must_use]
+pub fn to_yaml(value: &Value) -> String {
+    rewrite(value, Layout { newline: "\n", list_indent: 0 })
+}
+
 fn rewrite(value: &Value, layout: Layout) -> String {
     let mut out = String::new();
     emit::block(&mut out, value, 0, layout);
