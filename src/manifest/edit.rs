@@ -42,8 +42,9 @@ struct Editor<'t> {
 
 impl Editor<'_> {
     fn apply(mut self) -> Option<String> {
-        // Stable: of two insertions at one place the inner one was made first and stays first.
-        self.splices.sort_by_key(|splice| splice.range.start);
+        // What is inserted where something is removed comes first. Stable: of two insertions at one place the inner
+        // one was made first and stays first.
+        self.splices.sort_by_key(|splice| (splice.range.start, splice.range.end));
         let mut out = String::with_capacity(self.text.len() + 1024);
         let mut done = 0;
         for splice in &self.splices {
@@ -190,12 +191,20 @@ impl Editor<'_> {
         Some(())
     }
 
-    /// Removes from the start of a line to the end of the last line.
+    /// Removes whole lines: each with the line break before it, so that the end of the last one stays a place where
+    /// something can be inserted.
     fn remove_lines(&mut self, start: usize, end: usize) {
         let end = self.line_end(end);
-        let behind = self.text[end..].find('\n').map_or(end, |newline| end + newline + 1);
-        let start = self.line_start(start);
-        self.splice(start..behind, String::new());
+        match self.line_start(start).checked_sub(1) {
+            Some(before) => {
+                let before = if self.text[..before].ends_with('\r') { before - 1 } else { before };
+                self.splice(before..end, String::new());
+            }
+            None => {
+                let behind = self.text[end..].find('\n').map_or(end, |newline| end + newline + 1);
+                self.splice(0..behind, String::new());
+            }
+        }
     }
 
     fn in_line(&self, value: &Value) -> String {

@@ -65,6 +65,12 @@ impl Node {
         }
     }
 
+    /// Where the dash stands of an item of a block list: before it on its line.
+    pub(super) fn dash(&self, text: &str) -> Option<usize> {
+        let before = text[..self.span.start].trim_end_matches(' ');
+        before.ends_with('-').then(|| before.len() - 1)
+    }
+
     /// The node at a JSON Pointer, or the nearest one above it.
     pub(super) fn at<'n>(&'n self, pointer: &str) -> &'n Self {
         let mut node = self;
@@ -90,11 +96,13 @@ fn block_scalar_end(text: &str, span: &Range<usize>) -> usize {
     let written = &text[span.clone()];
     let header = written.lines().next().unwrap_or_default();
     let keeps = header.split('#').next().is_some_and(|header| header.contains('+'));
-    let trimmed = if keeps {
-        let line = written.strip_suffix('\n').unwrap_or(written);
-        line.strip_suffix('\r').unwrap_or(line)
-    } else {
-        written.trim_end()
+    let trimmed = match written.rfind('\n') {
+        // The span may reach into the indentation of what follows.
+        Some(newline) if keeps && written[newline..].trim().is_empty() => {
+            let line = &written[..newline];
+            line.strip_suffix('\r').unwrap_or(line)
+        }
+        _ => written.trim_end(),
     };
     span.start + trimmed.len()
 }

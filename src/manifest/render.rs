@@ -27,12 +27,15 @@ impl Document<'_> {
     }
 
     /// The document as JSON. Unchanged JSON is what it was; changed JSON is laid out over lines, with every
-    /// number and text as its author wrote it. `None` where there is nothing but comments.
+    /// number and text as its author wrote it. `None` where YAML has nothing but comments, or an empty document.
     #[must_use]
     pub fn json(&self, outcome: &Outcome) -> Option<Cow<'_, str>> {
         let tree = self.tree.as_ref()?;
         let after = outcome.after.as_ref();
         if self.syntax == Syntax::Yaml {
+            if tree.value.is_null() {
+                return None;
+            }
             return Some(Cow::Owned(json::pretty(&after.unwrap_or(&tree.value).to_string())));
         }
         let Some(after) = after else { return Some(Cow::Borrowed(self.text)) };
@@ -89,9 +92,9 @@ fn first_list_indent(node: &Node, text: &str) -> Option<usize> {
     let column = |at: usize| at - text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     match &node.content {
         Content::Map(_, entries) => entries.iter().find_map(|entry| match &entry.value.content {
-            Content::List(Style::Block, _) => {
-                let more = column(entry.value.span.start) > column(entry.key_span.start);
-                Some(if more { 2 } else { 0 })
+            Content::List(Style::Block, items) => {
+                let dash = items.first()?.dash(text)?;
+                Some(if column(dash) > column(entry.key_span.start) { 2 } else { 0 })
             }
             _ => first_list_indent(&entry.value, text),
         }),

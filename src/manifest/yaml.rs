@@ -105,11 +105,14 @@ impl<'t> Reader<'t> {
         let (node, value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = self.scalar(&text, style, tag.as_deref(), span)?;
-                let content = match style {
-                    ScalarStyle::Literal | ScalarStyle::Folded => Content::BlockScalar,
-                    _ => Content::Scalar,
+                let node = match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => {
+                        let start = self.block_header(range.start);
+                        Node { span: start..range.end, content: Content::BlockScalar }
+                    }
+                    _ => Node { span: range, content: Content::Scalar },
                 };
-                (Node { span: range, content }, value, anchor)
+                (node, value, anchor)
             }
             Event::Alias(anchor) => {
                 let value = self.alias(anchor, span, depth)?;
@@ -203,6 +206,15 @@ impl<'t> Reader<'t> {
             };
             entries.push(Entry { key, key_span, value: value_node });
         }
+    }
+
+    /// Where the `|` or `>` stands of a block whose text begins there: the parser's span leaves it out.
+    fn block_header(&self, content: usize) -> usize {
+        let before = self.text.get(..content).unwrap_or_default().trim_end();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = &before[line_start..];
+        let code = line.find(" #").map_or(line, |comment| &line[..comment]);
+        code.rfind(['|', '>']).map_or(content, |header| line_start + header)
     }
 
     /// Where the value of a key would stand that has none.

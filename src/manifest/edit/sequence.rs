@@ -55,7 +55,7 @@ impl Editor<'_> {
             self.splice(last.span.end..last.span.end, text);
             return Some(());
         }
-        let indent = self.column(self.dash(last)?)?;
+        let indent = self.column(last.dash(self.text)?)?;
         for value in new {
             self.new_line(&mut text, indent);
             text.push_str("- ");
@@ -74,18 +74,12 @@ impl Editor<'_> {
             let next = items.get(index + 1).map(|next| next.span.start);
             return self.remove_flow(item.span.start..end, before, next);
         }
-        let dash = self.dash(item)?;
+        let dash = item.dash(self.text)?;
         if !self.is_line_start(dash) {
             return None;
         }
         self.remove_lines(dash, end);
         Some(())
-    }
-
-    /// Where the dash of an item stands: before it on its line.
-    fn dash(&self, item: &Node) -> Option<usize> {
-        let before = self.text[..item.span.start].trim_end_matches(' ');
-        before.ends_with('-').then(|| before.len() - 1)
     }
 }
 
