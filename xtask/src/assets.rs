@@ -40,14 +40,15 @@ pub(crate) const OLDEST: Release = Release {
     minor: "1.34",
     version: "v1.34.4",
     binaries: &[
+        own("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        own("kube-controller-manager", CONTROLLER_MANAGER),
+        own("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+        // Last: the folder that it is in has newer ones of the others.
         Binary {
             name: "etcd",
             package: "go.etcd.io/etcd/server/v3",
             of: Some(&NEWEST),
         },
-        own("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-        own("kube-controller-manager", CONTROLLER_MANAGER),
-        own("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     ],
 };
 
