@@ -65,7 +65,11 @@ impl Api {
         let (head, body) = response.into_parts();
         let body = body.collect().await;
         let body = body.map_err(|error| unanswered(&method, path, &error))?;
-        let object = serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null);
+        let mut object: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null);
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            // Who wrote which field is of no interest here, and fills a failure's message.
+            metadata.remove("managedFields");
+        }
         if !head.status.is_success() {
             return Err(Refused {
                 code: head.status.as_u16(),

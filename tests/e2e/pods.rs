@@ -155,14 +155,8 @@ pub(crate) fn as_sent(object: &Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        for field in [
-            "uid",
-            "creationTimestamp",
-            "resourceVersion",
-            "managedFields",
-            "generation",
-        ] {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
             metadata.remove(field);
         }
     }
