@@ -6,39 +6,45 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, Namespace, Server};
-use crate::manifests::{Sample, corpus, obstacles, samples};
+use crate::manifests::{Corpus, Sample, corpus, obstacles, samples, tricky};
 use crate::pod_security::RESTRICTED;
 use crate::pods::as_sent;
 use crate::{Test, test};
 
-/// With fewer pods than this something is wrong with how they are read.
-const AT_LEAST: usize = 100;
+pub(crate) const PUBLIC: Corpus = Corpus {
+    folder: corpus,
+    at_least: 240,
+};
+
+/// Some need what the oldest supported version does not have.
+pub(crate) const TRICKY: Corpus = Corpus {
+    folder: tricky,
+    at_least: 40,
+};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let tests = [
-        test("corpus::taken_before_is_taken_after", built_in),
-        test(
-            "corpus::taken_before_is_taken_after_when_enforced",
-            enforced,
-        ),
-        test("corpus::enforced_makes_it_restricted", restricted),
-    ];
+    let mut tests = Vec::new();
+    for (name, corpus) in [("public", PUBLIC), ("tricky", TRICKY)] {
+        let own = [
+            test(&format!("corpus::{name}::built_in"), move |fixture| {
+                stays_acceptable(fixture, corpus, Server::BuiltIn)
+            }),
+            test(&format!("corpus::{name}::enforced"), move |fixture| {
+                stays_acceptable(fixture, corpus, Server::Enforced)
+            }),
+            test(
+                &format!("corpus::{name}::enforced_is_restricted"),
+                move |fixture| becomes_restricted(fixture, corpus),
+            ),
+        ];
+        tests.extend(own.map(|test| test.needs(&(corpus.folder)())));
+    }
     tests
-        .into_iter()
-        .map(|test| test.needs(&corpus()))
-        .collect()
 }
 
-async fn built_in(fixture: Arc<Fixture>) {
-    stays_acceptable(&fixture, Server::BuiltIn).await;
-}
-
-async fn enforced(fixture: Arc<Fixture>) {
-    stays_acceptable(&fixture, Server::Enforced).await;
-}
-
-async fn stays_acceptable(fixture: &Fixture, server: Server) {
-    let samples = taken_without_us(fixture).await;
+/// What is taken without us is taken with us, and a second pass changes nothing.
+async fn stays_acceptable(fixture: Arc<Fixture>, corpus: Corpus, server: Server) {
+    let samples = taken_without_us(&fixture, corpus).await;
     let failures = fixture
         .with_temp_namespace(server, &[], async |namespace| {
             prepare(namespace, &samples).await;
@@ -74,14 +80,15 @@ async fn complaint(namespace: &Namespace, sample: &Sample) -> Option<String> {
     }
 }
 
-fn changes(before: &Value, after: &Value) -> String {
+pub(crate) fn changes(before: &Value, after: &Value) -> String {
     let (before, after) = (format!("{before:#}"), format!("{after:#}"));
     let diff = similar::TextDiff::from_lines(&before, &after);
     diff.unified_diff().context_radius(2).to_string()
 }
 
-async fn restricted(fixture: Arc<Fixture>) {
-    let mut samples = taken_without_us(&fixture).await;
+/// What a mutation can repair is admitted where `restricted` is enforced.
+async fn becomes_restricted(fixture: Arc<Fixture>, corpus: Corpus) {
+    let mut samples = taken_without_us(&fixture, corpus).await;
     samples.retain(|sample| obstacles(&sample.pod).is_empty());
     let failures = fixture
         .with_temp_namespace(Server::Enforced, &[RESTRICTED], async |namespace| {
@@ -98,8 +105,7 @@ async fn restricted(fixture: Arc<Fixture>) {
     report(&samples, &failures);
 }
 
-fn report(samples: &[Sample], failures: &[String]) {
-    assert!(samples.len() >= AT_LEAST, "only {} pods", samples.len());
+pub(crate) fn report(samples: &[Sample], failures: &[String]) {
     assert!(
         failures.is_empty(),
         "{} of {} pods:\n{}",
@@ -110,24 +116,32 @@ fn report(samples: &[Sample], failures: &[String]) {
 }
 
 /// The pods that the API server takes as they are.
-async fn taken_without_us(fixture: &Fixture) -> Vec<Sample> {
-    let all = samples(&corpus());
-    fixture
+pub(crate) async fn taken_without_us(fixture: &Fixture, corpus: Corpus) -> Vec<Sample> {
+    let all = samples(&(corpus.folder)());
+    let (taken, refused) = fixture
         .with_temp_namespace(Server::None, &[], async |namespace| {
             prepare(namespace, &all).await;
-            let mut taken = Vec::new();
+            let (mut taken, mut refused) = (Vec::new(), Vec::new());
             for sample in all {
-                if namespace.try_pod(&sample.pod).await.is_ok() {
-                    taken.push(sample);
+                match namespace.try_pod(&sample.pod).await {
+                    Ok(_) => taken.push(sample),
+                    Err(reason) => refused.push(format!("{}: {}", sample.source, reason.message)),
                 }
             }
-            taken
+            (taken, refused)
         })
-        .await
+        .await;
+    let (count, least) = (taken.len(), corpus.at_least);
+    let refused = refused.join("\n");
+    assert!(
+        count >= least,
+        "only {count} of {least} pods are taken without us:\n{refused}"
+    );
+    taken
 }
 
 /// Creates what the pods refer to and admission looks for.
-async fn prepare(namespace: &Namespace, samples: &[Sample]) {
+pub(crate) async fn prepare(namespace: &Namespace, samples: &[Sample]) {
     for name in named(samples, &["serviceAccountName", "serviceAccount"]) {
         let path = namespace.path("serviceaccounts");
         create(namespace, &path, "v1", "ServiceAccount", name, json!({})).await;

@@ -123,6 +123,30 @@ async fn every_debug_profile(fixture: Arc<Fixture>) {
     }
 }
 
+/// `kubectl debug --copy-to` makes a new pod of a hardened one.
+async fn a_copy_is_hardened(fixture: Arc<Fixture>) {
+    fixture
+        .with_temp_namespace(Server::BuiltIn, &[RESTRICTED], async |namespace| {
+            namespace.create("pods", &pods::plain("nginx")).await;
+            let args = [
+                "debug",
+                "nginx",
+                "--copy-to=copy",
+                "--image=busybox:1.37",
+                "--container=debugger",
+                "--profile=baseline",
+            ];
+            let output = fixture.kubectl(namespace, &args);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{said}");
+            let copy = namespace.api.get(&namespace.path("pods/copy")).await;
+            let copy = copy.expect("a pod").object;
+            pods::container(&copy, "debugger");
+            pods::assert_hardened(&copy);
+        })
+        .await;
+}
+
 async fn restricted_admits(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::BuiltIn, &[RESTRICTED], async |namespace| {

@@ -22,6 +22,7 @@ use tokio::runtime::{Handle, Runtime};
 mod api;
 mod certificates;
 mod cluster;
+mod command_line;
 mod corpus;
 mod deployment;
 mod ephemeral;
@@ -92,6 +93,7 @@ where
 
 fn tests() -> Vec<Test> {
     [
+        command_line::tests(),
         corpus::tests(),
         deployment::tests(),
         ephemeral::tests(),

@@ -4,9 +4,22 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+/// A folder of manifests.
+#[derive(Clone, Copy)]
+pub(crate) struct Corpus {
+    pub(crate) folder: fn() -> PathBuf,
+    /// With fewer pods than this that the API server takes something is wrong with the test.
+    pub(crate) at_least: usize,
+}
+
 /// Public projects' manifests, where they are at hand: they are not part of this repository.
 pub(crate) fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/public")
+}
+
+/// Pods with everything in them that is easy to get wrong; part of this repository.
+pub(crate) fn tricky() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/tricky")
 }
 
 /// A pod, and where it is from.
@@ -20,7 +33,10 @@ pub(crate) fn samples(folder: &Path) -> Vec<Sample> {
     let mut samples = Vec::new();
     for file in files(folder) {
         let text = std::fs::read_to_string(&file).expect("a manifest");
-        let Ok(documents) = serde_saphyr::from_multiple::<Value>(&text) else {
+        // As Kubernetes reads YAML: 0644 is octal.
+        let options = serde_saphyr::options! { legacy_octal_numbers: true };
+        let documents = serde_saphyr::from_multiple_with_options::<Value>(&text, options);
+        let Ok(documents) = documents else {
             // Not YAML, but a template of it.
             continue;
         };
@@ -81,33 +97,35 @@ fn bare_pod(object: &Value, name: &str) -> Option<Value> {
     let mut spec = template["spec"].clone();
     spec.as_object()?;
     add_claims(object, &mut spec);
+    let mut metadata = json!({"name": name});
+    for field in ["labels", "annotations"] {
+        if let Some(values) = template["metadata"].get(field) {
+            metadata[field] = values.clone();
+        }
+    }
     Some(json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "labels": template["metadata"]["labels"],
-            "annotations": template["metadata"]["annotations"],
-        },
+        "metadata": metadata,
         "spec": spec,
     }))
 }
 
-/// The volumes that a StatefulSet's controller adds to its pods.
+/// The volumes that a StatefulSet's controller gives its pods, in place of those of the same name.
 fn add_claims(object: &Value, spec: &mut Value) {
-    let claims = object["spec"]["volumeClaimTemplates"].as_array();
-    let volumes = claims.into_iter().flatten().map(|claim| {
-        let name = &claim["metadata"]["name"];
-        json!({"name": name, "persistentVolumeClaim": {"claimName": name}})
-    });
-    let volumes: Vec<Value> = volumes.collect();
-    if volumes.is_empty() {
+    let claims = list(&object["spec"]["volumeClaimTemplates"]);
+    let names: Vec<&Value> = claims.map(|claim| &claim["metadata"]["name"]).collect();
+    if names.is_empty() {
         return;
     }
-    match spec["volumes"].as_array_mut() {
-        Some(own) => own.extend(volumes),
-        None => spec["volumes"] = json!(volumes),
-    }
+    let mut volumes: Vec<Value> = list(&spec["volumes"]).cloned().collect();
+    volumes.retain(|volume| !names.contains(&&volume["name"]));
+    volumes.extend(
+        names
+            .into_iter()
+            .map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}})),
+    );
+    spec["volumes"] = json!(volumes);
 }
 
 /// Why no mutation can make the Pod Security Standard `restricted` admit this pod.
@@ -164,6 +182,7 @@ fn has_restricted_type(volume: &Value) -> bool {
 }
 
 fn is_safe(sysctl: &Value) -> bool {
+    // Those that every supported version takes.
     let safe = [
         "kernel.shm_rmid_forced",
         "net.ipv4.ip_local_port_range",

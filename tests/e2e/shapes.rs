@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
         test("shapes::a_low_port_without_root", low_port),
         test("shapes::privileged_pods_still_start", privileged),
         test("shapes::lists_that_are_null", null_lists),
+        test("shapes::annotations_near_their_limit", large_annotations),
     ]
 }
 
@@ -207,4 +208,26 @@ async fn null_lists(fixture: Arc<Fixture>) {
             );
         })
         .await;
+}
+
+/// The API server takes 256 KiB of annotations, names and values; the last bytes are not ours.
+async fn large_annotations(fixture: Arc<Fixture>) {
+    let name = "example.com/large";
+    for room in [0, 20, 400, 4000] {
+        let value = "x".repeat(256 * 1024 - name.len() - room);
+        let pod = pods::annotated("nginx", json!({name: value}));
+        fixture
+            .with_temp_namespace(Server::None, &[], async |namespace| {
+                namespace.admits(&pod).await;
+            })
+            .await;
+        for pod in admitted(&fixture, &pod).await {
+            assert_eq!(
+                pods::annotation(&pod, name).map(str::len),
+                Some(value.len())
+            );
+            let weak = pods::weaknesses(&pod, pods::container(&pod, "nginx"));
+            assert!(weak.is_empty(), "{weak:?}");
+        }
+    }
 }
