@@ -1,1 +1,18 @@
 //! pod-hardener: gives every pod secure settings at deploy time, and leaves it running.
+//!
+//! Data flows one way: bytes → [`review`] → [`view`] → [`policy`] → [`rules`] → [`plan`] → [`patch`] → bytes.
+//! These modules know no network, clock or cluster: what they need of those is passed in.
+
+pub mod annotation;
+pub mod exemption;
+pub mod harden;
+pub mod message;
+mod nearest;
+pub mod patch;
+pub mod plan;
+pub mod policy;
+pub mod review;
+pub mod rules;
+pub mod subject;
+pub mod tuning;
+pub mod view;

@@ -1,0 +1,259 @@
+//! Exemptions by annotation: which rules, why, until when; and why one is not honoured.
+
+use std::borrow::Cow;
+
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, Duration, OffsetDateTime};
+
+use crate::annotation::{self, EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, Ours, Refusal, RefusalReason};
+use crate::nearest::nearest;
+use crate::policy::ExemptionPolicy;
+use crate::rules::{RuleId, RuleSet};
+use crate::subject::Subject;
+
+/// Which rules are not applied to the pod and to each of its containers.
+#[derive(Debug, Clone, Default)]
+pub struct Exemptions {
+    pod: RuleSet,
+    containers: Vec<RuleSet>,
+}
+
+impl Exemptions {
+    /// Whether the whole pod is exempted from a rule.
+    #[must_use]
+    pub const fn pod(&self, rule: RuleId) -> bool {
+        self.pod.contains(rule)
+    }
+
+    /// Whether one container is, by an annotation of its own.
+    #[must_use]
+    pub fn container(&self, number: usize, rule: RuleId) -> bool {
+        self.containers.get(number).is_some_and(|rules| rules.contains(rule))
+    }
+
+    /// Every rule from which the pod or one of its containers is exempted.
+    #[must_use]
+    pub fn rules(&self) -> RuleSet {
+        self.containers.iter().fold(self.pod, |all, rules| all.union(*rules))
+    }
+}
+
+/// What one `exempt` annotation is read with.
+struct Reading<'r, 'v> {
+    entries: &'r [Ours<'v>],
+    policy: &'r ExemptionPolicy,
+    now: OffsetDateTime,
+}
+
+/// Reads the exemptions of a pod; what is not honoured goes to `refusals`.
+#[must_use]
+pub fn read<'v>(
+    subject: &Subject<'v, '_>,
+    entries: &[Ours<'v>],
+    policy: &ExemptionPolicy,
+    now: OffsetDateTime,
+    refusals: &mut Vec<Refusal<'v>>,
+) -> Exemptions {
+    let mut exemptions = Exemptions::default();
+    let reading = Reading { entries, policy, now };
+    for entry in entries.iter().filter(|entry| entry.name == EXEMPT) {
+        let number = match entry.container {
+            None => None,
+            Some(name) => {
+                let Some(number) = position(subject, name) else { continue };
+                Some(number)
+            }
+        };
+        let rules = match reading.rules_of(entry, refusals) {
+            Ok(rules) => rules,
+            Err(refusal) => {
+                refusals.push(refusal);
+                continue;
+            }
+        };
+        match number {
+            None => exemptions.pod = exemptions.pod.union(rules),
+            Some(number) => {
+                exemptions.containers.resize(subject.slots.len(), RuleSet::default());
+                exemptions.containers[number] = exemptions.containers[number].union(rules);
+            }
+        }
+    }
+    exemptions
+}
+
+/// The number of the container of that name.
+pub(crate) fn position(subject: &Subject<'_, '_>, name: &str) -> Option<usize> {
+    subject.slots.iter().position(|slot| slot.view.name.as_str() == name)
+}
+
+impl<'v> Reading<'_, 'v> {
+    /// The rules that an annotation exempts from; single names that are not honoured are refused one by one.
+    fn rules_of(
+        &self,
+        entry: &Ours<'v>,
+        refusals: &mut Vec<Refusal<'v>>,
+    ) -> Result<RuleSet, Refusal<'v>> {
+        let refuse = |reason, message: String| Refusal {
+            key: Cow::Borrowed(entry.key),
+            reason,
+            message,
+        };
+        let value = entry.value.unwrap_or_default();
+        let names: Vec<&str> =
+            value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            let message = "names no rule: write \"all\" or rule ids separated by commas".to_owned();
+            return Err(refuse(RefusalReason::Malformed, message));
+        }
+        self.check_reason(entry)?;
+        self.check_until(entry)?;
+        let allowed = self.policy.allowed();
+        let mut rules = RuleSet::default();
+        for name in names {
+            if name == "all" {
+                rules = rules.union(allowed);
+                if allowed != RuleSet::all() {
+                    let message = format!(
+                        "\"all\" covers only what policy allows to be exempted: {}",
+                        list(allowed)
+                    );
+                    refusals.push(refuse(RefusalReason::NotAllowed, message));
+                }
+                continue;
+            }
+            match RuleId::find(name) {
+                Some(rule) if allowed.contains(rule) => rules.insert(rule),
+                Some(rule) => {
+                    let message = format!("policy does not allow exemptions from {rule}");
+                    refusals.push(refuse(RefusalReason::NotAllowed, message));
+                }
+                None => {
+                    let candidates = RuleId::ALL.iter().map(|rule| rule.as_str()).chain(["all"]);
+                    let hint = nearest(name, candidates)
+                        .map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"));
+                    let message = format!("no rule is named \"{}\"{hint}", excerpt(name));
+                    refusals.push(refuse(RefusalReason::Unknown, message));
+                }
+            }
+        }
+        Ok(rules)
+    }
+
+    /// The annotation beside an `exempt`, of the same container or else of the pod.
+    fn beside(&self, entry: &Ours<'v>, name: &str) -> Option<Ours<'v>> {
+        let find = |container| {
+            self.entries.iter().find(|other| other.name == name && other.container == container)
+        };
+        find(entry.container).or_else(|| find(None)).copied()
+    }
+
+    fn check_reason(&self, entry: &Ours<'v>) -> Result<(), Refusal<'v>> {
+        let reason = self.beside(entry, EXEMPT_REASON).and_then(|reason| reason.value);
+        if !self.policy.require_reason || reason.is_some_and(|reason| !reason.trim().is_empty()) {
+            return Ok(());
+        }
+        Err(Refusal {
+            key: Cow::Borrowed(entry.key),
+            reason: RefusalReason::MissingReason,
+            message: format!("needs a reason: add {}", sibling(entry, EXEMPT_REASON)),
+        })
+    }
+
+    fn check_until(&self, entry: &Ours<'v>) -> Result<(), Refusal<'v>> {
+        let until = self.beside(entry, EXEMPT_UNTIL);
+        let refuse = |key: Cow<'v, str>, reason, message| Err(Refusal { key, reason, message });
+        let latest = self.policy.max_days.map(|days| self.now + Duration::days(i64::from(days)));
+        let Some(until) = until else {
+            return match self.policy.max_days {
+                None => Ok(()),
+                Some(days) => refuse(
+                    Cow::Borrowed(entry.key),
+                    RefusalReason::NotAllowed,
+                    format!(
+                        "needs an end at most {days} days from now: add {}",
+                        sibling(entry, EXEMPT_UNTIL)
+                    ),
+                ),
+            };
+        };
+        let key = Cow::Borrowed(until.key);
+        let value = until.value.unwrap_or_default();
+        let Some(end) = parse_end(value.trim()) else {
+            let message = format!(
+                "cannot read \"{}\": write a date (2027-01-31) or a time (2027-01-31T12:00:00Z)",
+                excerpt(value)
+            );
+            return refuse(key, RefusalReason::Malformed, message);
+        };
+        if end <= self.now {
+            let message = format!("expired: set a later {}", sibling(&until, EXEMPT_UNTIL));
+            return refuse(key, RefusalReason::Expired, message);
+        }
+        match (latest, self.policy.max_days) {
+            (Some(latest), Some(days)) if end > latest => {
+                let message = format!("is later than the {days} days that policy allows");
+                refuse(key, RefusalReason::NotAllowed, message)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The key of another annotation for the same pod or container.
+fn sibling(entry: &Ours<'_>, name: &str) -> String {
+    entry.key.split_once('/').map_or_else(String::new, |(domain, _)| format!("{domain}/{name}"))
+}
+
+fn list(rules: RuleSet) -> String {
+    let names: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// At most 40 characters of what somebody wrote, for a message.
+pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(40) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
+/// An RFC 3339 time, or a date: the end of that day in UTC. `None`: neither.
+#[must_use]
+pub fn parse_end(text: &str) -> Option<OffsetDateTime> {
+    if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
+        return Some(time);
+    }
+    let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
+    Some(date.next_day()?.midnight().assume_utc())
+}
+
+/// Refuses annotations under our prefix that mean nothing.
+pub fn check_names<'v>(
+    subject: &Subject<'v, '_>,
+    entries: &[Ours<'v>],
+    refusals: &mut Vec<Refusal<'v>>,
+) {
+    for entry in entries {
+        let names: &[&str] =
+            if entry.container.is_some() { &annotation::CONTAINER_NAMES } else { &annotation::NAMES };
+        let message = if !names.contains(&entry.name) {
+            let hint = nearest(entry.name, names.iter().copied())
+                .map_or_else(String::new, |near| format!(", did you mean {}?", sibling(entry, near)));
+            format!("means nothing here{hint}")
+        } else if let Some(name) = entry.container.filter(|name| position(subject, name).is_none()) {
+            let containers = subject.slots.iter().map(|slot| slot.view.name.as_str());
+            let hint = nearest(name, containers)
+                .map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"));
+            format!("no container is named \"{}\"{hint}", excerpt(name))
+        } else {
+            continue;
+        };
+        let key = Cow::Borrowed(entry.key);
+        refusals.push(Refusal { key, reason: RefusalReason::Unknown, message });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! The engine: a pod's bytes → view → policy → rules → plan → patch.
+
+use std::rc::Rc;
+
+use time::OffsetDateTime;
+
+use crate::annotation::{self, Refusal};
+use crate::exemption::{self, Exemptions};
+use crate::patch::Patch;
+use crate::policy::{Facts, Policy, PolicySet};
+use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet};
+use crate::subject::Subject;
+use crate::tuning;
+
+/// The longest that all annotations of an object may be together, in bytes (the API server's own limit).
+const ANNOTATIONS_LIMIT: usize = 256 * 1024;
+
+/// What came of one pod.
+#[derive(Debug)]
+pub struct Hardened<'v> {
+    /// By which policy.
+    pub policy: &'v Policy,
+    /// The operations, relative to the pod.
+    pub patch: Patch,
+    /// What each rule found and did.
+    pub findings: Vec<Finding<'v>>,
+    /// The rules by what came of them.
+    pub results: Results,
+    /// Annotations that were not honoured.
+    pub refusals: Vec<Refusal<'v>>,
+    /// Which exemptions were honoured.
+    pub exemptions: Rc<Exemptions>,
+    /// The rules in force that hold for every container once the patch is applied.
+    pub holding: RuleSet,
+    /// Whether the pod says by which rules it was hardened; not when its annotations are full.
+    pub annotated: bool,
+}
+
+impl Hardened<'_> {
+    /// Whether anything is to change.
+    #[must_use]
+    pub const fn is_changed(&self) -> bool {
+        !self.patch.is_empty()
+    }
+}
+
+/// The rules by what came of them: a rule may have several results in one pod.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Results {
+    sets: [RuleSet; RuleResult::ALL.len()],
+}
+
+impl Results {
+    fn new(policy: &Policy, findings: &[Finding<'_>]) -> Self {
+        let mut results = Self::default();
+        let mut found = RuleSet::default();
+        for finding in findings {
+            results.sets[finding.result as usize].insert(finding.rule);
+            found.insert(finding.rule);
+        }
+        for rule in RuleId::ALL {
+            if policy.mode(*rule) != Mode::Off && !found.contains(*rule) {
+                results.sets[RuleResult::AlreadySecure as usize].insert(*rule);
+            }
+        }
+        results
+    }
+
+    /// The rules with that result.
+    #[must_use]
+    pub const fn of(&self, result: RuleResult) -> RuleSet {
+        self.sets[result as usize]
+    }
+}
+
+/// Hardens a pod.
+///
+/// The caller passes in all that is not in the pod: the policies, where it goes, what may be changed, the time.
+#[must_use]
+pub fn harden<'v>(
+    subject: &'v Subject<'v, '_>,
+    policies: &'v PolicySet,
+    facts: Facts<'_>,
+    now: OffsetDateTime,
+) -> Hardened<'v> {
+    let policy = policies.select(facts, subject);
+    let entries: Vec<annotation::Ours<'v>> =
+        annotation::ours(subject.pod.annotations(), &policy.annotation_prefix).collect();
+    let mut refusals = Vec::new();
+    exemption::check_names(subject, &entries, &mut refusals);
+    let exemptions = exemption::read(subject, &entries, &policy.exemptions, now, &mut refusals);
+    let tuning = tuning::read(subject, &entries, &mut refusals);
+    let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes);
+    for rule in RuleId::ALL {
+        if desk.turn_to(*rule) {
+            rule.check(&mut desk, &policy.rules);
+        }
+    }
+    let Desk { plan, findings, exemptions, .. } = desk;
+    let results = Results::new(policy, &findings);
+    let holding = holding(policy, &results);
+    let mut patch = Patch::new(subject, &plan);
+    let annotated = annotate(subject, policy, holding, &mut patch);
+    Hardened { policy, patch, findings, results, refusals, exemptions, holding, annotated }
+}
+
+/// The rules in force that left nothing open: injected, replaced or secure from the start, in every container.
+/// It depends on the pod as it will be alone, so a second pass comes to the same.
+fn holding(policy: &Policy, results: &Results) -> RuleSet {
+    let open = results
+        .of(RuleResult::Exempted)
+        .union(results.of(RuleResult::Observed))
+        .union(results.of(RuleResult::Impossible));
+    let in_force = RuleId::ALL.iter().copied().filter(|rule| policy.mode(*rule).is_in_force());
+    in_force.filter(|rule| !open.contains(*rule)).collect()
+}
+
+/// Says in the pod by which policy and rules it was hardened; `false` where there is no room for it.
+fn annotate(
+    subject: &Subject<'_, '_>,
+    policy: &Policy,
+    holding: RuleSet,
+    patch: &mut Patch,
+) -> bool {
+    let annotations = subject.pod.annotations();
+    let written = annotations.and_then(|annotations| annotations.get(&policy.hardened_key));
+    // A pod that needs nothing is left without; a claim that is not ours is corrected.
+    if !subject.reaches_pod() || (patch.is_empty() && written.is_none()) {
+        return true;
+    }
+    let mut value = String::with_capacity(256);
+    value.push_str(&policy.name);
+    value.push(':');
+    for (number, rule) in holding.iter().enumerate() {
+        value.push_str(if number == 0 { " " } else { "," });
+        value.push_str(rule.as_str());
+    }
+    if written == Some(value.as_str()) {
+        return true;
+    }
+    let bytes = annotations.map_or(0, crate::view::Annotations::bytes);
+    if bytes + policy.hardened_key.len() + value.len() > ANNOTATIONS_LIMIT {
+        return false;
+    }
+    patch.annotate(subject, &policy.hardened_key, &value);
+    true
+}

@@ -1,0 +1,154 @@
+//! What people are told: short lines for kubectl's warnings and the command line.
+
+use std::fmt::Write as _;
+
+use crate::harden::Hardened;
+use crate::rules::{Finding, Mode, Place, RuleId, RuleResult};
+use crate::subject::Subject;
+
+/// The longest warning, in characters: the API server cuts longer ones.
+pub const LONGEST: usize = 256;
+/// All warnings of one answer together, in characters.
+pub const LONGEST_TOGETHER: usize = 4096;
+
+const WHO: &str = "pod-hardener";
+
+/// Lines for whoever applied the pod: what was not honoured, what stays insecure, what was changed.
+/// Each is at most [`LONGEST`] characters, all together at most [`LONGEST_TOGETHER`].
+#[must_use]
+pub fn warnings(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<String> {
+    let mut lines = Lines::default();
+    for refusal in &hardened.refusals {
+        let key = &refusal.key;
+        lines.push(format!("{WHO}: annotation {key} is not honoured: {}", refusal.message));
+    }
+    if !hardened.annotated {
+        lines.push(format!("{WHO}: the pod's annotations are full: hardened without a note in them"));
+    }
+    for result in [RuleResult::Impossible, RuleResult::Observed, RuleResult::Replaced] {
+        for rule in hardened.results.of(result).iter() {
+            lines.push(describe(hardened, subject, rule, result));
+        }
+    }
+    changes(hardened, &mut lines);
+    lines.finished
+}
+
+#[derive(Default)]
+struct Lines {
+    finished: Vec<String>,
+    characters: usize,
+}
+
+impl Lines {
+    /// Takes a line where there is room for it.
+    fn push(&mut self, line: String) {
+        let line = shorten(line);
+        let characters = line.chars().count();
+        if self.characters + characters <= LONGEST_TOGETHER {
+            self.characters += characters;
+            self.finished.push(line);
+        }
+    }
+}
+
+/// At most [`LONGEST`] characters on one line.
+pub(crate) fn shorten(mut line: String) -> String {
+    if line.contains(char::is_control) {
+        line = line.replace(char::is_control, " ");
+    }
+    if line.len() > LONGEST {
+        if let Some((end, _)) = line.char_indices().nth(LONGEST - 1) {
+            let more = line[end..].chars().nth(1).is_some();
+            if more {
+                line.truncate(end);
+                line.push('…');
+            }
+        }
+    }
+    line
+}
+
+/// One rule's findings of one result, as a line.
+fn describe(
+    hardened: &Hardened<'_>,
+    subject: &Subject<'_, '_>,
+    rule: RuleId,
+    result: RuleResult,
+) -> String {
+    let verdict = match (result, hardened.policy.mode(rule)) {
+        (RuleResult::Replaced, _) => "replaced",
+        (RuleResult::Impossible, _) => "cannot be repaired",
+        (_, Mode::Observe) => "observed",
+        _ => "left as its author wrote it",
+    };
+    let mut line = format!("{WHO}: {rule} {verdict}: ");
+    let findings =
+        hardened.findings.iter().filter(|found| found.rule == rule && found.result == result);
+    for (number, finding) in findings.enumerate() {
+        if line.len() > LONGEST {
+            break;
+        }
+        if number > 0 {
+            line.push_str("; ");
+        }
+        place(&mut line, finding, subject);
+    }
+    line
+}
+
+fn place(line: &mut String, finding: &Finding<'_>, subject: &Subject<'_, '_>) {
+    let note = &finding.note;
+    line.push_str(note.text);
+    line.push_str(&note.value);
+    if let Place::Container(number) = finding.place {
+        line.push_str(" in ");
+        line.push_str(&subject.slots[number].view.name);
+    }
+}
+
+/// What was set where it was unset: as many rules on a line as fit.
+fn changes(hardened: &Hardened<'_>, lines: &mut Lines) {
+    let head = format!("{WHO}: hardened by policy {}: ", hardened.policy.name);
+    let mut line = String::with_capacity(LONGEST);
+    for rule in hardened.results.of(RuleResult::Injected).iter() {
+        let found = |found: &&Finding<'_>| {
+            found.rule == rule && found.result == RuleResult::Injected
+        };
+        let Some(finding) = hardened.findings.iter().find(found) else { continue };
+        let note = &finding.note;
+        let length = rule.as_str().len() + note.text.len() + note.value.len() + 5;
+        if !line.is_empty() && line.len() + length > LONGEST {
+            lines.push(std::mem::take(&mut line));
+        }
+        line.push_str(if line.is_empty() { &head } else { ", " });
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{rule} ({}{})", note.text, note.value);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_at_characters_and_hold_no_control_characters() {
+        let line = shorten("ä".repeat(300));
+        assert_eq!(line.chars().count(), LONGEST);
+        assert!(line.ends_with('…'));
+        assert_eq!(shorten("ä".repeat(LONGEST)).chars().count(), LONGEST);
+        assert_eq!(shorten("a\nb".to_owned()), "a b");
+    }
+
+    #[test]
+    fn all_together_stay_below_the_limit() {
+        let mut lines = Lines::default();
+        for _ in 0..100 {
+            lines.push("x".repeat(200));
+        }
+        assert_eq!(lines.finished.len(), LONGEST_TOGETHER / 200);
+    }
+}

@@ -1,0 +1,142 @@
+//! Operations on one container.
+
+use std::borrow::Cow;
+
+use super::pod::{remove_selinux, seccomp_value};
+use super::{PatchWriter, Value};
+use crate::plan::{ContainerEdits, ResourceEdits};
+use crate::subject::Slot;
+
+pub(super) fn write(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>) {
+    let base = format!("/spec/{}/{}", slot.kind.field(), slot.index);
+    write_security_context(writer, slot, edits, &base);
+    write_resources(writer, slot, edits, &base);
+    write_mounts(writer, slot, edits, &base);
+    for index in &edits.host_ports_removed {
+        writer.remove(&format!("{base}/ports/{index}/hostPort"));
+    }
+}
+
+fn write_security_context(
+    writer: &mut PatchWriter,
+    slot: &Slot<'_, '_>,
+    edits: &ContainerEdits<'_>,
+    base: &str,
+) {
+    let path = format!("{base}/securityContext");
+    let context = slot.view.security_context.as_ref();
+    let own = context.and_then(|context| context.capabilities.as_ref());
+    let all = [Cow::Borrowed("ALL")];
+    // What becomes of the capabilities, as far as it is not an append to the author's own drop list.
+    let mut capabilities: Vec<(&str, Value<'_>)> = Vec::with_capacity(2);
+    let appends = edits.drop_all && own.is_some_and(|own| own.drop.is_some());
+    if edits.drop_all && !appends {
+        capabilities.push(("drop", Value::Texts(&all)));
+    }
+    if let Some(added) = &edits.capabilities_added {
+        capabilities.push(("add", Value::Texts(added)));
+    }
+    let windows = edits.windows_user.map(|user| [("runAsUserName", Value::Text(user))]);
+    let has_windows = context.is_some_and(|context| context.windows_options.is_some());
+
+    let mut fields: Vec<(&str, Value<'_>)> = Vec::with_capacity(8);
+    for (set, name, value) in [
+        (edits.privileged_off, "privileged", false),
+        (edits.privilege_escalation_off, "allowPrivilegeEscalation", false),
+        (edits.read_only_root, "readOnlyRootFilesystem", true),
+    ] {
+        if set {
+            fields.push((name, Value::Bool(value)));
+        }
+    }
+    fields.extend(edits.run_as_non_root.map(|value| ("runAsNonRoot", Value::Bool(value))));
+    fields.extend(edits.run_as_user.map(|value| ("runAsUser", Value::Int(value))));
+    fields.extend(edits.run_as_group.map(|value| ("runAsGroup", Value::Int(value))));
+    if edits.seccomp {
+        fields.push(("seccompProfile", seccomp_value()));
+    }
+    if edits.proc_mount_default {
+        fields.push(("procMount", Value::Text("Default")));
+    }
+    if own.is_none() && !capabilities.is_empty() {
+        fields.push(("capabilities", Value::Map(&capabilities)));
+    }
+    if let Some(windows) = windows.as_ref().filter(|_| !has_windows) {
+        fields.push(("windowsOptions", Value::Map(windows)));
+    }
+    writer.merge(&path, context.is_some(), &fields);
+
+    if own.is_some() {
+        writer.merge(&format!("{path}/capabilities"), true, &capabilities);
+    }
+    if appends {
+        writer.add(&format!("{path}/capabilities/drop/-"), &Value::Text("ALL"));
+    }
+    if let Some(windows) = windows.as_ref().filter(|_| has_windows) {
+        writer.merge(&format!("{path}/windowsOptions"), true, windows);
+    }
+    if edits.apparmor_removed {
+        writer.remove(&format!("{path}/appArmorProfile"));
+    }
+    remove_selinux(writer, &path, edits.selinux);
+}
+
+fn write_resources(
+    writer: &mut PatchWriter,
+    slot: &Slot<'_, '_>,
+    edits: &ContainerEdits<'_>,
+    base: &str,
+) {
+    let own = slot.view.resources.as_ref();
+    let requests = quantities(&edits.requests);
+    let limits = quantities(&edits.limits);
+    let lists = [
+        ("requests", requests, own.is_some_and(|own| own.requests.is_some())),
+        ("limits", limits, own.is_some_and(|own| own.limits.is_some())),
+    ];
+    let path = format!("{base}/resources");
+    if own.is_none() {
+        let fields: Vec<(&str, Value<'_>)> = lists
+            .iter()
+            .filter(|(_, list, _)| !list.is_empty())
+            .map(|(name, list, _)| (*name, Value::Map(list)))
+            .collect();
+        writer.merge(&path, false, &fields);
+        return;
+    }
+    for (name, list, exists) in &lists {
+        writer.merge(&format!("{path}/{name}"), *exists, list);
+    }
+}
+
+fn quantities<'e>(edits: &'e ResourceEdits<'_>) -> Vec<(&'static str, Value<'e>)> {
+    [
+        ("cpu", edits.cpu.as_deref()),
+        ("memory", edits.memory.as_deref()),
+        ("ephemeral-storage", edits.ephemeral_storage.as_deref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|value| (name, Value::Text(value))))
+    .collect()
+}
+
+fn write_mounts(
+    writer: &mut PatchWriter,
+    slot: &Slot<'_, '_>,
+    edits: &ContainerEdits<'_>,
+    base: &str,
+) {
+    let path = format!("{base}/volumeMounts");
+    for index in &edits.propagation_lowered {
+        let value = Value::Text("HostToContainer");
+        writer.add(&format!("{path}/{index}/mountPropagation"), &value);
+    }
+    writer.remove_entries(&path, &edits.mounts_removed);
+    let mounts: Vec<[(&str, Value<'_>); 2]> = edits
+        .mounts_added
+        .iter()
+        .map(|mount| [("name", Value::Text(&mount.volume)), ("mountPath", Value::Text(&mount.path))])
+        .collect();
+    let mounts: Vec<Value<'_>> = mounts.iter().map(|mount| Value::Map(mount)).collect();
+    writer.append(&path, slot.view.volume_mounts.is_some(), &mounts);
+}

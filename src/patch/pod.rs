@@ -1,0 +1,122 @@
+//! Operations on pod-level fields.
+
+use super::{PatchWriter, Value};
+use crate::plan::{PodEdits, SeLinuxEdits};
+use crate::rules::unprivileged_ports;
+use crate::subject::Subject;
+
+
+/// `{"type": "RuntimeDefault"}`
+pub(super) const fn seccomp_value() -> Value<'static> {
+    Value::Map(&[("type", Value::Text("RuntimeDefault"))])
+}
+
+pub(super) fn write(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
+    write_flags(writer, edits);
+    write_security_context(writer, subject, edits);
+    for key in &edits.annotations_removed {
+        writer.remove_below("/metadata/annotations", key);
+    }
+}
+
+fn write_flags(writer: &mut PatchWriter, edits: &PodEdits<'_>) {
+    let flags = [
+        (edits.automount_off, "/spec/automountServiceAccountToken"),
+        (edits.service_links_off, "/spec/enableServiceLinks"),
+        (edits.host_users_off, "/spec/hostUsers"),
+        (edits.host_network_off, "/spec/hostNetwork"),
+        (edits.host_pid_off, "/spec/hostPID"),
+        (edits.host_ipc_off, "/spec/hostIPC"),
+    ];
+    for (set, path) in flags {
+        if set {
+            writer.add(path, &Value::Bool(false));
+        }
+    }
+}
+
+fn write_security_context(
+    writer: &mut PatchWriter,
+    subject: &Subject<'_, '_>,
+    edits: &PodEdits<'_>,
+) {
+    const PATH: &str = "/spec/securityContext";
+    let context = subject.spec.security_context.as_ref();
+    let sysctl = Value::Map(&[
+        ("name", Value::Text(unprivileged_ports::SYSCTL)),
+        ("value", Value::Text("0")),
+    ]);
+    let sysctls = [sysctl];
+    let has_sysctls = context.is_some_and(|context| context.sysctls.is_some());
+    let mut fields: Vec<(&str, Value<'_>)> = Vec::with_capacity(8);
+    if let Some(value) = edits.run_as_non_root {
+        fields.push(("runAsNonRoot", Value::Bool(value)));
+    }
+    for (name, value) in [
+        ("runAsUser", edits.run_as_user),
+        ("runAsGroup", edits.run_as_group),
+        ("fsGroup", edits.fs_group),
+    ] {
+        fields.extend(value.map(|value| (name, Value::Int(value))));
+    }
+    let keeps_policy = context.is_some_and(|context| context.fs_group_change_policy.is_some());
+    if edits.fs_group.is_some() && !keeps_policy {
+        fields.push(("fsGroupChangePolicy", Value::Text("OnRootMismatch")));
+    }
+    if edits.seccomp {
+        fields.push(("seccompProfile", seccomp_value()));
+    }
+    if edits.unprivileged_ports && !has_sysctls {
+        fields.push(("sysctls", Value::List(&sysctls)));
+    }
+    writer.merge(PATH, context.is_some(), &fields);
+    if edits.unprivileged_ports && has_sysctls {
+        writer.add("/spec/securityContext/sysctls/-", &sysctl);
+    }
+    writer.remove_entries(
+        "/spec/securityContext/supplementalGroups",
+        &edits.supplemental_groups_removed,
+    );
+    if edits.apparmor_removed {
+        writer.remove("/spec/securityContext/appArmorProfile");
+    }
+    remove_selinux(writer, PATH, edits.selinux);
+}
+
+pub(super) fn remove_selinux(writer: &mut PatchWriter, context: &str, edits: SeLinuxEdits) {
+    for (removed, field) in [
+        (edits.kind_removed, "type"),
+        (edits.user_removed, "user"),
+        (edits.role_removed, "role"),
+    ] {
+        if removed {
+            writer.remove(&format!("{context}/seLinuxOptions/{field}"));
+        }
+    }
+}
+
+pub(super) fn write_volumes(
+    writer: &mut PatchWriter,
+    subject: &Subject<'_, '_>,
+    edits: &PodEdits<'_>,
+) {
+    writer.remove_entries("/spec/volumes", &edits.volumes_removed);
+    if edits.volumes_added.is_empty() {
+        return;
+    }
+    let limits: Vec<Option<(&str, Value<'_>)>> = edits
+        .volumes_added
+        .iter()
+        .map(|volume| volume.size_limit.as_deref().map(|limit| ("sizeLimit", Value::Text(limit))))
+        .collect();
+    let volumes: Vec<[(&str, Value<'_>); 2]> = edits
+        .volumes_added
+        .iter()
+        .zip(&limits)
+        .map(|(volume, limit)| {
+            [("name", Value::Text(&volume.name)), ("emptyDir", Value::Map(limit.as_slice()))]
+        })
+        .collect();
+    let volumes: Vec<Value<'_>> = volumes.iter().map(|volume| Value::Map(volume)).collect();
+    writer.append("/spec/volumes", subject.spec.volumes.is_some(), &volumes);
+}

@@ -1,0 +1,161 @@
+//! The policy file's own type: what people write, and what the JSON Schema is generated from.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Preset;
+use crate::annotation::DEFAULT_PREFIX;
+use crate::rules::{RuleId, RuleSet, Rules};
+
+/// The only version there is.
+pub const API_VERSION: &str = "pod-hardener.dev/v1alpha1";
+/// The kind of a policy.
+pub const KIND: &str = "HardeningPolicy";
+
+/// How pods are hardened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct HardeningPolicy {
+    /// `pod-hardener.dev/v1alpha1`
+    pub api_version: String,
+    /// `HardeningPolicy`
+    pub kind: String,
+    /// The policy's name.
+    pub metadata: Metadata,
+    /// The policy itself; without one it is the preset `restricted`.
+    #[serde(default)]
+    pub spec: PolicySpec,
+}
+
+/// The policy's metadata; what Kubernetes adds to it is taken and not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Metadata {
+    /// A name in lower case: it appears in annotations and metrics.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+}
+
+/// What a policy says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PolicySpec {
+    /// Where rules that set no mode get theirs.
+    pub preset: Preset,
+    /// For which pods; an empty selector is for all.
+    pub selector: Selector,
+    /// Mode and parameters, rule by rule.
+    pub rules: Rules,
+    /// Which exemptions are honoured.
+    pub exemptions: ExemptionPolicy,
+    /// The answer when the review of a pod fails inside the webhook.
+    pub on_error: OnError,
+    /// The prefix of the annotations that are read and written.
+    #[schemars(length(min = 1, max = 180))]
+    pub annotation_prefix: String,
+}
+
+impl Default for PolicySpec {
+    fn default() -> Self {
+        Self {
+            preset: Preset::Restricted,
+            selector: Selector::default(),
+            rules: Rules::default(),
+            exemptions: ExemptionPolicy::default(),
+            on_error: OnError::Allow,
+            annotation_prefix: DEFAULT_PREFIX.to_owned(),
+        }
+    }
+}
+
+/// Which pods a policy is for: all that is given must match; of a list, one entry.
+/// Names and images may hold `*` for any run of characters and `?` for one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Selector {
+    /// Names of namespaces.
+    pub namespaces: Vec<String>,
+    /// Labels of the pod, with their values.
+    pub pod_labels: BTreeMap<String, String>,
+    /// Names of service accounts.
+    pub service_accounts: Vec<String>,
+    /// Images, as written in the pod; every container's must match.
+    pub images: Vec<String>,
+}
+
+/// Which exemptions are honoured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ExemptionPolicy {
+    /// Whether `exempt-reason` must be given.
+    pub require_reason: bool,
+    /// The longest time from admission to `exempt-until`, in days; with one, an exemption without an end is not honoured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 36_500))]
+    pub max_days: Option<u32>,
+    /// The rules that may be exempted; unset: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<RuleName>>,
+}
+
+impl Default for ExemptionPolicy {
+    fn default() -> Self {
+        Self { require_reason: true, max_days: None, rules: None }
+    }
+}
+
+impl ExemptionPolicy {
+    /// The rules that may be exempted.
+    #[must_use]
+    pub fn allowed(&self) -> RuleSet {
+        match &self.rules {
+            None => RuleSet::all(),
+            Some(rules) => rules.iter().map(|rule| rule.0).collect(),
+        }
+    }
+}
+
+/// The answer when a review fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// The pod passes unchanged, with a warning and a metric.
+    #[default]
+    Allow,
+    /// The pod is denied.
+    Deny,
+}
+
+/// A rule in a list of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleName(pub RuleId);
+
+impl Serialize for RuleName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let names = || RuleId::ALL.iter().map(|rule| rule.as_str());
+        RuleId::find(&name).map(RuleName).ok_or_else(|| {
+            let hint = crate::nearest::nearest(&name, names())
+                .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+            serde::de::Error::custom(format!("no rule is named `{name}`{hint}"))
+        })
+    }
+}
+
+impl JsonSchema for RuleName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RuleName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = RuleId::ALL.iter().map(|rule| rule.as_str()).collect();
+        schemars::json_schema!({ "type": "string", "enum": names })
+    }
+}

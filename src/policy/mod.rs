@@ -1,0 +1,73 @@
+//! Policy: which rule in which mode, for which pods, and who may be exempted.
+
+mod document;
+mod error;
+mod load;
+mod preset;
+mod select;
+
+pub use document::{
+    API_VERSION, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError, PolicySpec, Selector,
+};
+pub use error::PolicyError;
+pub use load::{load, parse};
+pub use preset::Preset;
+pub use select::{Facts, PolicySet};
+
+use crate::rules::{Mode, RuleId, Rules};
+
+/// A policy, resolved: every rule has its mode.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// The mode of each rule, by [`RuleId`].
+    pub modes: Vec<Mode>,
+    /// The parameters of each rule.
+    pub rules: Rules,
+    /// Which pods it is for.
+    pub selector: Selector,
+    /// What exemptions it honours.
+    pub exemptions: ExemptionPolicy,
+    /// The prefix of the annotations that it reads and writes.
+    pub annotation_prefix: String,
+    /// The answer when the review of a pod fails.
+    pub on_error: OnError,
+    /// `<prefix>/hardened`, made once.
+    pub hardened_key: String,
+}
+
+impl Policy {
+    /// The mode of a rule.
+    #[must_use]
+    pub fn mode(&self, rule: RuleId) -> Mode {
+        self.modes.get(rule as usize).copied().unwrap_or(Mode::Off)
+    }
+
+    /// Resolves a document: each rule's mode is its own or the preset's.
+    #[must_use]
+    pub fn resolve(document: HardeningPolicy) -> Self {
+        let spec = document.spec;
+        let modes = RuleId::ALL
+            .iter()
+            .map(|rule| spec.rules.mode(*rule).unwrap_or_else(|| spec.preset.mode(*rule)))
+            .collect();
+        let hardened_key = format!("{}/{}", spec.annotation_prefix, crate::annotation::HARDENED);
+        Self {
+            name: document.metadata.name,
+            modes,
+            rules: spec.rules,
+            selector: spec.selector,
+            exemptions: spec.exemptions,
+            annotation_prefix: spec.annotation_prefix,
+            on_error: spec.on_error,
+            hardened_key,
+        }
+    }
+}
+
+impl From<Preset> for Policy {
+    fn from(preset: Preset) -> Self {
+        Self::resolve(preset.document())
+    }
+}

@@ -1,0 +1,283 @@
+//! The answer to a review.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use time::OffsetDateTime;
+
+use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
+use crate::annotation::RefusalReason;
+use crate::harden::{Hardened, Results, harden};
+use crate::message::warnings;
+use crate::patch::write_text;
+use crate::policy::{Facts, OnError, PolicySet};
+use crate::rules::{RuleResult, RuleSet};
+use crate::subject::{Reach, Subject};
+
+/// What became of a request: the label of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Allowed, with a patch.
+    Patched,
+    /// Allowed; there was nothing to change.
+    Unchanged,
+    /// Allowed without a look: a mirror pod, or an operation that is not ours.
+    Skipped,
+    /// The review failed; allowed unchanged.
+    FailedOpen,
+    /// The review failed; denied.
+    FailedClosed,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Patched, Self::Unchanged, Self::Skipped, Self::FailedOpen, Self::FailedClosed];
+
+    /// As a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::FailedOpen => "failed-open",
+            Self::FailedClosed => "failed-closed",
+        }
+    }
+}
+
+/// What logs and metrics are made from.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The request's uid.
+    pub uid: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's name, or what its name will begin with.
+    pub name: String,
+    /// The policy's name.
+    pub policy: String,
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// What each rule did.
+    pub results: Results,
+    /// The rules from which an exemption was honoured.
+    pub exempted: RuleSet,
+    /// Why annotations were not honoured.
+    pub refusals: Vec<RefusalReason>,
+    /// Whether nothing will be stored: then nothing is to be counted.
+    pub dry_run: bool,
+}
+
+/// The answer's body, and what to tell of it.
+#[derive(Debug)]
+pub struct Answer {
+    /// An AdmissionReview with a response.
+    pub body: Vec<u8>,
+    /// For logs and metrics.
+    pub record: Record,
+}
+
+/// The group of kubelets: with the annotation it makes a mirror pod, which the API server must take as it is.
+const NODES: &str = "system:nodes";
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Answers a review.
+///
+/// # Errors
+/// When the body is no review of a pod. A pod that cannot be read is no error: policy says what becomes of it.
+pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<Answer, ReviewError> {
+    match serde_json::from_slice::<AdmissionReview<'_>>(body) {
+        Ok(review) => answer_request(&review.open()?, policies, now),
+        Err(error) => answer_failure(body, policies, &error.to_string()).map_err(|other| match other {
+            ReviewError::Malformed(_) => ReviewError::Malformed(error),
+            other => other,
+        }),
+    }
+}
+
+/// Answers a review that failed inside: allowed unchanged with a warning, or denied, as policy says.
+///
+/// # Errors
+/// When the body is no review of a pod.
+pub fn answer_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<Answer, ReviewError> {
+    let review: Envelope<'_> = serde_json::from_slice(body).map_err(ReviewError::Malformed)?;
+    let request = review.open()?;
+    let policy = policies.for_unreadable();
+    let mut record = record(&request, &policy.name);
+    let mut out = Writer::new(&request.uid);
+    let why = crate::message::shorten(format!("pod-hardener: the pod could not be reviewed: {why}"));
+    match policy.on_error {
+        OnError::Allow => {
+            record.outcome = Outcome::FailedOpen;
+            out.allow();
+            out.warnings(&[crate::message::shorten(format!("{why} (passed unchanged)"))]);
+        }
+        OnError::Deny => {
+            record.outcome = Outcome::FailedClosed;
+            out.deny(&why);
+        }
+    }
+    Ok(Answer { body: out.finish(), record })
+}
+
+fn record<P>(request: &Request<'_, P>, policy: &str) -> Record {
+    let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Record {
+        uid: request.uid.as_str().to_owned(),
+        namespace: owned(request.namespace.as_deref()),
+        name: owned(request.name.as_deref()),
+        policy: policy.to_owned(),
+        outcome: Outcome::Skipped,
+        results: Results::default(),
+        exempted: RuleSet::default(),
+        refusals: Vec::new(),
+        dry_run: request.dry_run == Some(true),
+    }
+}
+
+fn answer_request(
+    request: &Request<'_>,
+    policies: &PolicySet,
+    now: OffsetDateTime,
+) -> Result<Answer, ReviewError> {
+    let known = request.old_object.as_ref().map(OldPod::ephemeral_containers).unwrap_or_default();
+    let Some(reach) = reach(request, &known) else { return Ok(skip(request)) };
+    let pod = request.object.as_ref().ok_or(ReviewError::NoObject)?;
+    let Some(subject) = Subject::new(pod, reach) else { return Ok(skip(request)) };
+    let facts = Facts { namespace: request.namespace.as_deref().unwrap_or_default() };
+    let hardened = harden(&subject, policies, facts, now);
+    let mut record = record(request, &hardened.policy.name);
+    if record.name.is_empty() {
+        let metadata = pod.metadata.as_ref();
+        let name = metadata.and_then(|metadata| metadata.generate_name.as_deref());
+        record.name = name.unwrap_or_default().to_owned();
+    }
+    record.outcome = if hardened.is_changed() { Outcome::Patched } else { Outcome::Unchanged };
+    record.results = hardened.results;
+    record.exempted = hardened.exemptions.rules();
+    record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
+    let mut out = Writer::new(&request.uid);
+    out.allow();
+    out.patch(&hardened);
+    out.warnings(&warnings(&hardened, &subject));
+    out.audit(&hardened);
+    Ok(Answer { body: out.finish(), record })
+}
+
+fn skip(request: &Request<'_>) -> Answer {
+    let mut out = Writer::new(&request.uid);
+    out.allow();
+    Answer { body: out.finish(), record: record(request, "") }
+}
+
+/// What may be changed; `None` where nothing is to be.
+fn reach<'v>(request: &Request<'_>, known: &'v [&'v str]) -> Option<Reach<'v>> {
+    let sub_resource = request.sub_resource.as_deref().unwrap_or_default();
+    match (request.operation.as_str(), sub_resource) {
+        ("CREATE", "") if is_mirror(request) => None,
+        ("CREATE", "") => Some(Reach::Pod),
+        ("UPDATE", "ephemeralcontainers") => Some(Reach::NewEphemeral(known)),
+        _ => None,
+    }
+}
+
+/// The annotation alone would let anybody pass: it counts only from a node.
+fn is_mirror(request: &Request<'_>) -> bool {
+    let annotations = request.object.as_ref().and_then(|pod| pod.annotations());
+    let groups = request.user_info.as_ref().and_then(|user| user.groups.as_deref());
+    annotations.is_some_and(|annotations| annotations.contains(MIRROR))
+        && groups.into_iter().flatten().any(|group| *group == NODES)
+}
+
+/// Writes the response; the parts in the order in which they are called.
+struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    fn new(uid: &str) -> Self {
+        let mut out = Vec::with_capacity(4096);
+        out.extend_from_slice(
+            br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
+        );
+        write_text(&mut out, uid);
+        Self { out }
+    }
+
+    fn allow(&mut self) {
+        self.out.extend_from_slice(br#","allowed":true"#);
+    }
+
+    fn deny(&mut self, message: &str) {
+        self.out.extend_from_slice(br#","allowed":false,"status":{"code":500,"message":"#);
+        write_text(&mut self.out, message);
+        self.out.push(b'}');
+    }
+
+    /// The API server refuses a `patchType` without a patch: both or none.
+    fn patch(&mut self, hardened: &Hardened<'_>) {
+        if !hardened.is_changed() {
+            return;
+        }
+        self.out.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
+        let json = hardened.patch.to_json();
+        let start = self.out.len();
+        // Base64 makes four characters of three bytes.
+        self.out.resize(start + json.len().div_ceil(3) * 4, 0);
+        let written = STANDARD.encode_slice(&json, &mut self.out[start..]).unwrap_or_default();
+        self.out.truncate(start + written);
+        self.out.push(b'"');
+    }
+
+    fn warnings(&mut self, warnings: &[String]) {
+        if warnings.is_empty() {
+            return;
+        }
+        self.out.extend_from_slice(br#","warnings":["#);
+        for (number, warning) in warnings.iter().enumerate() {
+            if number > 0 {
+                self.out.push(b',');
+            }
+            write_text(&mut self.out, warning);
+        }
+        self.out.push(b']');
+    }
+
+    fn audit(&mut self, hardened: &Hardened<'_>) {
+        self.out.extend_from_slice(br#","auditAnnotations":{"policy":"#);
+        write_text(&mut self.out, &hardened.policy.name);
+        for result in RuleResult::ALL {
+            if result == RuleResult::AlreadySecure {
+                continue;
+            }
+            let mut names = hardened.results.of(result).iter();
+            let Some(first) = names.next() else { continue };
+            self.out.extend_from_slice(b",\"");
+            self.out.extend_from_slice(result.as_str().as_bytes());
+            self.out.extend_from_slice(b"\":\"");
+            self.out.extend_from_slice(first.as_str().as_bytes());
+            for name in names {
+                self.out.push(b',');
+                self.out.extend_from_slice(name.as_str().as_bytes());
+            }
+            self.out.push(b'"');
+        }
+        let mut refused = hardened.refusals.iter();
+        if let Some(first) = refused.next() {
+            let keys = refused.fold(first.key.to_string(), |keys, next| keys + "," + &next.key);
+            self.out.extend_from_slice(br#","refused":"#);
+            write_text(&mut self.out, &crate::message::shorten(keys));
+        }
+        self.out.push(b'}');
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"}}");
+        self.out
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

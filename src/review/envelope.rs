@@ -1,0 +1,182 @@
+//! The envelope, and what can be wrong with it.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::view::{Pod, Text};
+
+/// An AdmissionReview with the pod in it, all borrowed from the body.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdmissionReview<'a, P = Pod<'a>> {
+    /// `admission.k8s.io/v1`
+    #[serde(borrow, default)]
+    pub api_version: Text<'a>,
+    /// `AdmissionReview`
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+    /// The question.
+    #[serde(borrow, bound(deserialize = "P: Deserialize<'de>"))]
+    pub request: Option<Request<'a, P>>,
+}
+
+/// `request`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request<'a, P = Pod<'a>> {
+    /// Comes back in the answer.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    /// Of what kind the object is, for who reads logs.
+    #[serde(borrow, default)]
+    pub resource: GroupVersionResource<'a>,
+    /// `ephemeralcontainers`, or nothing.
+    #[serde(borrow)]
+    pub sub_resource: Option<Text<'a>>,
+    /// The object's name; empty when the API server is to make one.
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    /// Its namespace.
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
+    /// `CREATE`, `UPDATE` …
+    #[serde(borrow, default)]
+    pub operation: Text<'a>,
+    /// Who asks.
+    #[serde(borrow)]
+    pub user_info: Option<UserInfo<'a>>,
+    /// The pod.
+    #[serde(bound(deserialize = "P: Deserialize<'de>"))]
+    pub object: Option<P>,
+    /// The pod as it was.
+    #[serde(borrow)]
+    pub old_object: Option<OldPod<'a>>,
+    /// Whether nothing is to be stored.
+    pub dry_run: Option<bool>,
+}
+
+/// `request.resource`
+#[derive(Debug, Default, Deserialize)]
+pub struct GroupVersionResource<'a> {
+    /// Empty for pods.
+    #[serde(borrow, default)]
+    pub group: Text<'a>,
+    /// `v1`
+    #[serde(borrow, default)]
+    pub version: Text<'a>,
+    /// `pods`
+    #[serde(borrow, default)]
+    pub resource: Text<'a>,
+}
+
+/// `request.userInfo`
+#[derive(Debug, Default, Deserialize)]
+pub struct UserInfo<'a> {
+    /// The user's groups.
+    #[serde(borrow)]
+    pub groups: Option<Vec<Text<'a>>>,
+}
+
+/// `request.oldObject`: which ephemeral containers were there.
+#[derive(Debug, Default, Deserialize)]
+pub struct OldPod<'a> {
+    #[serde(borrow)]
+    spec: Option<OldSpec<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OldSpec<'a> {
+    #[serde(borrow)]
+    ephemeral_containers: Option<Vec<OldContainer<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct OldContainer<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
+}
+
+impl OldPod<'_> {
+    /// The names of the ephemeral containers that were there.
+    #[must_use]
+    pub fn ephemeral_containers(&self) -> Vec<&str> {
+        let containers = self.spec.as_ref().and_then(|spec| spec.ephemeral_containers.as_ref());
+        containers.into_iter().flatten().map(|container| container.name.as_str()).collect()
+    }
+}
+
+/// Why a body is no review that can be answered: the caller's mistake, HTTP 400.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// No JSON, or no object of this shape.
+    #[error("the body is no AdmissionReview: {0}")]
+    Malformed(#[source] serde_json::Error),
+    /// Another kind.
+    #[error("the body's kind is \"{0}\", expected AdmissionReview")]
+    Kind(String),
+    /// Another version.
+    #[error("the body's apiVersion is \"{0}\", expected admission.k8s.io/v1 (admissionReviewVersions: [\"v1\"])")]
+    Version(String),
+    /// Nothing is asked.
+    #[error("the AdmissionReview has no request")]
+    NoRequest,
+    /// An answer could not be matched to the question.
+    #[error("the request has no uid")]
+    NoUid,
+    /// Not about pods.
+    #[error("the request is about {0}, this webhook answers for pods only: correct the rules of its configuration")]
+    NotAPod(String),
+    /// A pod is to be created and is not there.
+    #[error("the request has no object")]
+    NoObject,
+}
+
+impl ReviewError {
+    /// As a metric label.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Kind(_) => "kind",
+            Self::Version(_) => "version",
+            Self::NoRequest => "no-request",
+            Self::NoUid => "no-uid",
+            Self::NotAPod(_) => "not-a-pod",
+            Self::NoObject => "no-object",
+        }
+    }
+
+    /// Every label that [`Self::reason`] can give.
+    pub const REASONS: [&'static str; 7] =
+        ["malformed", "kind", "version", "no-request", "no-uid", "not-a-pod", "no-object"];
+}
+
+/// The envelope without its pod: for a pod that could not be read.
+pub(super) type Envelope<'a> = AdmissionReview<'a, IgnoredAny>;
+
+impl<'a, P> AdmissionReview<'a, P> {
+    /// Checks the envelope and opens it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn open(self) -> Result<Request<'a, P>, ReviewError> {
+        let excerpt = |text: &str| crate::exemption::excerpt(text).into_owned();
+        if self.kind != "AdmissionReview" {
+            return Err(ReviewError::Kind(excerpt(&self.kind)));
+        }
+        if self.api_version != "admission.k8s.io/v1" {
+            return Err(ReviewError::Version(excerpt(&self.api_version)));
+        }
+        let request = self.request.ok_or(ReviewError::NoRequest)?;
+        if request.uid.is_empty() {
+            return Err(ReviewError::NoUid);
+        }
+        let resource = &request.resource;
+        if resource.resource != "pods" || !resource.group.is_empty() {
+            let name = format!("{} in group \"{}\"", resource.resource.as_str(), resource.group.as_str());
+            return Err(ReviewError::NotAPod(excerpt(&name)));
+        }
+        Ok(request)
+    }
+}

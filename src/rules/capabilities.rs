@@ -1,0 +1,246 @@
+//! `capabilities`
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, Meta, Mode, Note, Place, RuleId, Source, privileged, run_as_non_root};
+
+/// Documentation and presets.
+pub const META: Meta = Meta {
+    summary: "drop all Linux capabilities",
+    mode: Mode::Default,
+    enforced: Mode::Enforce,
+    safe: false,
+    sets: "the literal `ALL` in `drop`; what the author added stays. A container that may run as root keeps the small set of `rootCapabilities`: root with nothing at all breaks most images. Where the author added `ALL`, dropping it would take everything back: left, and said",
+    replaces: "added capabilities outside `allowed`, in any spelling (`CAP_` prefix, case); allowed ones are written as Pod Security wants them",
+    why: "Capabilities are root in pieces. A process that needs none should have none, whatever else goes wrong.",
+    live_with: "Add the one capability that is needed (`capabilities.add`), or allow it by policy. A binary with file capabilities needs those capabilities added.",
+    sources: &[
+        Source::PodSecurity("restricted", "Capabilities"),
+        Source::Cis("5.2.8", "Minimize the admission of containers with the NET_RAW capability"),
+        Source::Cis("5.2.9", "Minimize the admission of containers with added capabilities"),
+        Source::Cis("5.2.10", "Minimize the admission of containers with capabilities assigned"),
+        Source::OwaspK01,
+    ],
+};
+
+/// Parameters of `capabilities`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Params {
+    /// How strictly the rule is applied; unset: as the preset says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// What authors may add under `enforce`; Pod Security restricted allows NET_BIND_SERVICE only.
+    pub allowed: Vec<String>,
+    /// What a container that may run as root keeps of the runtime's default set when ALL is dropped.
+    pub root_capabilities: Vec<String>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        // The small set with which all of 33 measured root images ran; each is in every runtime's default set.
+        let root = [
+            "AUDIT_WRITE",
+            "CHOWN",
+            "DAC_OVERRIDE",
+            "FOWNER",
+            "KILL",
+            "NET_BIND_SERVICE",
+            "SETGID",
+            "SETUID",
+            "SYS_CHROOT",
+        ];
+        Self {
+            mode: None,
+            allowed: vec![NET_BIND_SERVICE.to_owned()],
+            root_capabilities: root.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+const ALL: &str = "ALL";
+const NET_BIND_SERVICE: &str = "NET_BIND_SERVICE";
+
+/// Whether two spellings name one capability: `CAP_` prefix and case do not count.
+pub(super) fn is_same(a: &str, b: &str) -> bool {
+    bare(a).eq_ignore_ascii_case(bare(b))
+}
+
+fn bare(name: &str) -> &str {
+    match name.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("CAP_") => &name[4..],
+        _ => name,
+    }
+}
+
+pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
+    if !desk.subject.is_linux() {
+        return;
+    }
+    for (number, slot) in desk.slots() {
+        let may_be_root = !run_as_non_root::will_not_be_root(desk, number);
+        let root: &[String] = if may_be_root { &params.root_capabilities } else { &[] };
+        filter_added(desk, number, &params.allowed, root);
+        let drops_all = slot.view.dropped_capabilities().iter().any(|name| *name == ALL);
+        if !drops_all {
+            drop_all(desk, number, root);
+        }
+    }
+}
+
+/// Removes what may not be added, and gives what may stay Pod Security's spelling.
+fn filter_added(desk: &mut Desk<'_, '_>, number: usize, allowed: &[String], root: &[String]) {
+    let added = desk.subject.slots[number].view.added_capabilities();
+    let permitted = |name: &str| allowed.iter().chain(root).find(|other| is_same(name, other));
+    let forbidden: Vec<&str> = added
+        .iter()
+        .map(|name| name.as_str())
+        .filter(|name| permitted(name).is_none_or(|canonical| canonical != name))
+        .collect();
+    if forbidden.is_empty() {
+        return;
+    }
+    let note = Note::of("added ", forbidden.join(", "));
+    desk.replace_or_keep(Place::Container(number), note, |plan| {
+        let mut kept: Vec<Cow<'_, str>> = Vec::new();
+        for canonical in added.iter().filter_map(|name| permitted(name)) {
+            if !kept.iter().any(|other| other == canonical) {
+                kept.push(Cow::Owned(canonical.clone()));
+            }
+        }
+        plan.containers[number].capabilities_added = Some(kept);
+    });
+}
+
+fn drop_all(desk: &mut Desk<'_, '_>, number: usize, root: &[String]) {
+    let place = Place::Container(number);
+    let view = desk.subject.slots[number].view;
+    let stays = |name: &str| added_after(desk, number).any(|added| is_same(added, name));
+    // With both ALL added and ALL dropped, runtimes drop: the workload would lose what it was given.
+    if stays(ALL) {
+        desk.impossible(place, Note::new("ALL cannot be dropped beside an added ALL"));
+        return;
+    }
+    let dropped = view.dropped_capabilities();
+    let missing: Vec<Cow<'_, str>> = root
+        .iter()
+        .filter(|_| !privileged::stays_privileged(desk, number))
+        .filter(|name| !stays(name) && !dropped.iter().any(|other| is_same(other, name)))
+        .map(|name| Cow::Owned(name.clone()))
+        .collect();
+    let note = Note::new(if missing.is_empty() {
+        "drop ALL"
+    } else {
+        "drop ALL but the small set that root needs"
+    });
+    desk.inject(place, note, |plan| {
+        let edits = &mut plan.containers[number];
+        edits.drop_all = true;
+        if !missing.is_empty() {
+            let mut added = edits.capabilities_added.take().unwrap_or_else(|| {
+                let own = view.added_capabilities().iter();
+                own.map(|name| Cow::Owned(name.as_str().to_owned())).collect()
+            });
+            added.extend(missing);
+            edits.capabilities_added = Some(added);
+        }
+    });
+}
+
+/// The capabilities that the container has added once the plan is carried out.
+fn added_after<'d>(desk: &'d Desk<'_, '_>, number: usize) -> impl Iterator<Item = &'d str> {
+    let planned = desk.plan.containers[number].capabilities_added.as_ref();
+    let own = desk.subject.slots[number].view.added_capabilities();
+    let own = own.iter().filter(move |_| planned.is_none()).map(|name| name.as_str());
+    planned.into_iter().flatten().map(AsRef::as_ref).chain(own)
+}
+
+/// Whether the container has SYS_ADMIN, or everything, once the plan is carried out.
+pub(super) fn stays_administrator(desk: &Desk<'_, '_>, number: usize) -> bool {
+    added_after(desk, number).any(|name| is_same(name, "SYS_ADMIN") || is_same(name, ALL))
+}
+
+/// A capability that the author added, that stays, and that a non-root process could not use.
+pub(super) fn kept_for_root(desk: &Desk<'_, '_>, number: usize) -> Option<String> {
+    if desk.is_enforced(RuleId::capabilities, number) {
+        return None;
+    }
+    let added = desk.subject.slots[number].view.added_capabilities();
+    added.iter().find(|name| !is_same(name, NET_BIND_SERVICE)).map(|name| name.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Mode::{Default, Enforce};
+    use super::is_same;
+    use crate::rules::RuleId;
+    use crate::rules::RuleResult::{Impossible, Injected, Observed, Replaced};
+    use crate::rules::testing::{Case, table};
+
+    const ADD: &str = "/spec/containers/0/securityContext/capabilities/add";
+    const DROP: &str = "/spec/containers/0/securityContext/capabilities/drop";
+
+    fn container(capabilities: &Value) -> Value {
+        json!({"securityContext": {"runAsUser": 1000},
+            "containers": [{"name": "a", "securityContext": {"capabilities": capabilities}}]})
+    }
+
+    #[test]
+    fn spellings() {
+        assert!(is_same("CAP_SYS_ADMIN", "sys_admin"));
+        assert!(is_same("cap_all", "ALL"));
+        assert!(!is_same("SYS_ADMIN", "SYS_TIME"));
+        assert!(!is_same("CAP", "é_"));
+    }
+
+    #[test]
+    fn non_root_containers() {
+        table(RuleId::capabilities, &[
+            Case { name: "unset", mode: Default, results: &[Injected],
+                spec: json!({"securityContext": {"runAsUser": 1}, "containers": [{"name": "a"}]}),
+                expect: &[(DROP, json!(["ALL"])), (ADD, Value::Null)] },
+            Case { name: "lower case is not the literal", mode: Default, results: &[Injected],
+                spec: container(&json!({"drop": ["all"]})), expect: &[(DROP, json!(["all", "ALL"]))] },
+            Case { name: "nulls", mode: Default, results: &[Injected],
+                spec: container(&json!({"drop": null, "add": null})), expect: &[(DROP, json!(["ALL"]))] },
+            Case { name: "default keeps what was added", mode: Default, results: &[Observed, Injected],
+                spec: container(&json!({"add": ["CAP_SYS_TIME"], "drop": ["KILL"]})),
+                expect: &[(ADD, json!(["CAP_SYS_TIME"])), (DROP, json!(["KILL", "ALL"]))] },
+            Case { name: "enforce filters and spells", mode: Enforce, results: &[Replaced],
+                spec: container(&json!({"drop": ["ALL"],
+                    "add": ["SYS_ADMIN", "cap_net_bind_service", "NET_BIND_SERVICE"]})),
+                expect: &[(ADD, json!(["NET_BIND_SERVICE"]))] },
+            Case { name: "everything added", mode: Default, results: &[Observed, Impossible],
+                spec: container(&json!({"add": ["all"]})), expect: &[(DROP, Value::Null)] },
+            Case { name: "everything added, enforced", mode: Enforce, results: &[Replaced, Injected],
+                spec: container(&json!({"add": ["ALL"]})),
+                expect: &[(DROP, json!(["ALL"])), (ADD, json!([]))] },
+            Case { name: "windows", mode: Enforce, results: &[], expect: &[],
+                spec: json!({"os": {"name": "windows"}, "containers": [{"name": "a"}]}) },
+        ]);
+    }
+
+    #[test]
+    fn root_keeps_the_small_set() {
+        let small = json!(["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE",
+            "SETGID", "SETUID", "SYS_CHROOT"]);
+        table(RuleId::capabilities, &[
+            Case { name: "user unknown", mode: Default, results: &[Injected],
+                spec: json!({"containers": [{"name": "a"}]}),
+                expect: &[(DROP, json!(["ALL"])), (ADD, small)] },
+            Case { name: "never given back what the author dropped", mode: Default, results: &[Injected],
+                spec: json!({"containers": [{"name": "a", "securityContext": {"runAsUser": 0,
+                    "capabilities": {"add": ["CHOWN"], "drop": ["CAP_KILL", "SETUID", "setgid"]}}}]}),
+                expect: &[(ADD, json!(["CHOWN", "AUDIT_WRITE", "DAC_OVERRIDE", "FOWNER",
+                    "NET_BIND_SERVICE", "SYS_CHROOT"]))] },
+            Case { name: "already dropped by the author", mode: Default, results: &[], expect: &[(ADD, Value::Null)],
+                spec: json!({"containers": [{"name": "a", "securityContext": {
+                    "capabilities": {"drop": ["ALL"]}}}]}) },
+        ]);
+    }
+}

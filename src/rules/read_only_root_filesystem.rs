@@ -1,0 +1,159 @@
+//! `read-only-root-filesystem`
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, Meta, Mode, Note, Place, Source};
+use crate::plan::{EmptyDir, Mount, is_within, normalize, volume_name};
+use crate::view::ContainerType;
+
+/// Documentation and presets.
+pub const META: Meta = Meta {
+    summary: "a read-only root file system, with a writable /tmp",
+    mode: Mode::Default,
+    enforced: Mode::Enforce,
+    safe: false,
+    sets: "`readOnlyRootFilesystem: true`, and an emptyDir of the container's own on `/tmp` and on every other path that policy or annotation names. A path that the author mounts already, in whatever spelling, is left as it is. A new ephemeral container gets its target's /tmp, since no volume can be added to a running pod",
+    replaces: "`false`",
+    why: "What cannot be written cannot be replaced: no dropped tools, no changed binaries, no persistence inside the container.",
+    live_with: "Name the other paths that the image writes: `pod-hardener.dev/writable-paths: /var/cache/nginx,/run`. An emptyDir hides what the image has there.",
+    sources: &[
+        Source::OwaspK01,
+        Source::Cis("5.7.3", "Apply SecurityContext to your Pods and Containers"),
+        Source::Kubernetes("https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"),
+    ],
+};
+
+/// Parameters of `read-only-root-filesystem`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Params {
+    /// How strictly the rule is applied; unset: as the preset says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Absolute paths that get an emptyDir in every container whose root becomes read-only.
+    pub writable_paths: Vec<String>,
+    /// The `sizeLimit` of each emptyDir, a quantity; above it the kubelet evicts the pod. Empty: none.
+    pub size_limit: String,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { mode: None, writable_paths: vec!["/tmp".to_owned()], size_limit: "1Gi".to_owned() }
+    }
+}
+
+pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
+    if !desk.subject.is_linux() {
+        return;
+    }
+    for (number, slot) in desk.slots() {
+        let place = Place::Container(number);
+        let context = slot.view.security_context.as_ref();
+        let read_only = context.and_then(|context| context.read_only_root_filesystem);
+        match read_only {
+            Some(true) => {}
+            None => {
+                desk.inject(place, Note::new("readOnlyRootFilesystem true"), |plan| {
+                    plan.containers[number].read_only_root = true;
+                });
+            }
+            Some(false) => {
+                let note = Note::new("readOnlyRootFilesystem: false");
+                desk.replace_or_keep(place, note, |plan| {
+                    plan.containers[number].read_only_root = true;
+                });
+                if !desk.replaces() {
+                    continue;
+                }
+            }
+        }
+        add_writable_paths(desk, params, number, read_only == Some(true));
+    }
+}
+
+/// Mounts an emptyDir on each path. Where the author made the root read-only, only what the annotation asks for.
+fn add_writable_paths(desk: &mut Desk<'_, '_>, params: &Params, number: usize, by_author: bool) {
+    let from_policy: &[String] = if by_author { &[] } else { &params.writable_paths };
+    let asked = desk.tuning.writable_paths(number);
+    let mut paths: Vec<Cow<'_, str>> = Vec::new();
+    for path in from_policy.iter().map(String::as_str).chain(asked) {
+        let path = normalize(path).into_owned();
+        if !paths.iter().any(|other| *other == path) {
+            paths.push(Cow::Owned(path));
+        }
+    }
+    for path in &paths {
+        let below_another = paths.iter().any(|other| other != path && is_within(path, other));
+        if below_another || is_taken(desk, number, path) {
+            continue;
+        }
+        if desk.subject.slots[number].kind == ContainerType::Ephemeral {
+            mount_targets_volume(desk, number, path);
+        } else {
+            mount_empty_dir(desk, params, number, path, by_author);
+        }
+    }
+}
+
+/// A path is taken by a mount or device on it, and by a mount above it: a directory of that volume is its owner's.
+fn is_taken(desk: &Desk<'_, '_>, number: usize, path: &str) -> bool {
+    let view = desk.subject.slots[number].view;
+    let mounted = view.mounts().iter().any(|mount| is_within(path, &normalize(&mount.mount_path)));
+    mounted || view.devices().iter().any(|device| normalize(&device.device_path) == path)
+}
+
+fn mount_empty_dir(
+    desk: &mut Desk<'_, '_>,
+    params: &Params,
+    number: usize,
+    path: &str,
+    by_author: bool,
+) {
+    let name = {
+        let own = desk.subject.spec.volumes();
+        let added = &desk.plan.pod.volumes_added;
+        volume_name(&desk.subject.slots[number].view.name, path, |name| {
+            own.iter().any(|volume| volume.name == *name)
+                || added.iter().any(|volume| volume.name == name)
+        })
+    };
+    let size_limit = (!params.size_limit.is_empty()).then(|| Cow::Owned(params.size_limit.clone()));
+    let edit = |plan: &mut crate::plan::Plan<'_>| {
+        plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit });
+        let mount = Mount { volume: name, path: Cow::Owned(path.to_owned()) };
+        plan.containers[number].mounts_added.push(mount);
+    };
+    // The path belongs to the change that made the root read-only; beside the author's own it is one by itself.
+    if by_author {
+        let note = Note::of("emptyDir on ", path.to_owned());
+        desk.inject(Place::Container(number), note, edit);
+    } else {
+        desk.also(edit);
+    }
+}
+
+/// An ephemeral container cannot bring a volume: it shares the path with the container that it looks into.
+fn mount_targets_volume(desk: &mut Desk<'_, '_>, number: usize, path: &str) {
+    let subject = desk.subject;
+    let target = subject.slots[number].view.target_container_name.as_deref();
+    let target = subject.slots.iter().find(|slot| Some(slot.view.name.as_str()) == target);
+    let mounts = target.map(|slot| slot.view.mounts()).unwrap_or_default();
+    let volume = mounts.iter().find(|mount| normalize(&mount.mount_path) == path).map(|mount| &mount.name);
+    let is_empty_dir = |name: &str| {
+        let volume = subject.spec.volumes().iter().find(|volume| volume.name == *name);
+        volume.is_some_and(|volume| volume.kind.as_deref().is_none_or(|kind| kind == "emptyDir"))
+    };
+    if let Some(name) = volume.filter(|name| is_empty_dir(name)) {
+        let volume = Cow::Owned(name.as_str().to_owned());
+        desk.also(|plan| {
+            let mount = Mount { volume, path: Cow::Owned(path.to_owned()) };
+            plan.containers[number].mounts_added.push(mount);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

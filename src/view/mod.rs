@@ -1,0 +1,55 @@
+//! The borrowed view of a pod: what the rules need, read in one pass, nothing else.
+//!
+//! A typed `Pod` would drop every field that this build does not know, and a tree of values costs five times
+//! the time. So the view borrows from the bytes it was read from, those bytes stay as they are, and the answer
+//! is a JSON Patch against them.
+//!
+//! Mutation precedes validation: what the API server would refuse later (`containers: null`, an empty name)
+//! parses here, so that the owner sees the API server's own message and not ours.
+
+mod annotations;
+mod container;
+mod pod;
+mod quantity;
+mod security_context;
+mod text;
+mod volume;
+
+pub use annotations::{Annotation, Annotations};
+pub use container::{
+    Container, Handler, HostTarget, Lifecycle, Port, Probe, ResourceList, Resources, VolumeDevice,
+    VolumeMount,
+};
+pub use pod::{Labels, Metadata, Os, Pod, Spec};
+pub use quantity::{Quantity, compare_quantities, double_quantity, is_quantity};
+pub use security_context::{
+    Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl,
+    WindowsOptions,
+};
+pub use text::Text;
+pub use volume::Volume;
+
+/// Which of a pod's three lists a container stands in; a restartable init container is a sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContainerType {
+    /// `spec.containers`
+    Container,
+    /// `spec.initContainers` that end before the pod starts
+    Init,
+    /// `spec.initContainers` with `restartPolicy: Always` (KEP-753)
+    Sidecar,
+    /// `spec.ephemeralContainers`
+    Ephemeral,
+}
+
+impl ContainerType {
+    /// The field of the pod's spec that holds containers of this type.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Container => "containers",
+            Self::Init | Self::Sidecar => "initContainers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
+}
