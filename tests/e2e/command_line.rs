@@ -7,31 +7,23 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::corpus::{PUBLIC, TRICKY, prepare, report, taken_without_us};
+use crate::Test;
+use crate::corpus::{for_each_corpus, prepare, report, taken_without_us};
 use crate::fixture::{Fixture, Namespace, Server};
 use crate::manifests::{Corpus, Sample, obstacles};
 use crate::pod_security::RESTRICTED;
 use crate::pods::as_sent;
-use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
-    for (name, corpus) in [("public", PUBLIC), ("tricky", TRICKY)] {
-        let own = [
-            test(&format!("command_line::{name}::is_taken"), move |fixture| {
-                is_taken(fixture, corpus)
-            }),
-            test(
-                &format!("command_line::{name}::enforced_is_restricted"),
-                move |fixture| is_restricted(fixture, corpus),
-            ),
-            test(
-                &format!("command_line::{name}::the_webhook_agrees"),
-                move |fixture| the_webhook_agrees(fixture, corpus),
-            ),
-        ];
-        tests.extend(own.map(|test| test.needs(&(corpus.folder)())));
-    }
+    let mut tests = for_each_corpus("command_line::is_taken", is_taken);
+    tests.extend(for_each_corpus(
+        "command_line::enforced_is_restricted",
+        is_restricted,
+    ));
+    tests.extend(for_each_corpus(
+        "command_line::the_webhook_agrees",
+        the_webhook_agrees,
+    ));
     tests
 }
 

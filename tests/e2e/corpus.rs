@@ -6,39 +6,56 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, Namespace, Server};
+use crate::generated;
 use crate::manifests::{Corpus, Sample, corpus, obstacles, samples, tricky};
 use crate::pod_security::RESTRICTED;
 use crate::pods::as_sent;
 use crate::{Test, test};
 
-pub(crate) const PUBLIC: Corpus = Corpus {
-    folder: corpus,
+/// Public projects' manifests.
+const PUBLIC: Corpus = Corpus {
+    name: "public",
+    samples: || samples(&corpus()),
     at_least: 240,
 };
 
 /// Some need what the oldest supported version does not have.
-pub(crate) const TRICKY: Corpus = Corpus {
-    folder: tricky,
+const TRICKY: Corpus = Corpus {
+    name: "tricky",
+    samples: || samples(&tricky()),
     at_least: 40,
 };
 
+const GENERATED: Corpus = Corpus {
+    name: "generated",
+    samples: generated::samples,
+    at_least: 100,
+};
+
+/// A test for each collection of pods; the public projects' may not be at hand.
+pub(crate) fn for_each_corpus<F, T>(topic: &str, run: F) -> Vec<Test>
+where
+    F: FnOnce(Arc<Fixture>, Corpus) -> T + Copy + Send + 'static,
+    T: Future<Output = ()>,
+{
+    let bind = |collection: Corpus| {
+        let name = format!("{topic}::{}", collection.name);
+        test(&name, move |fixture| run(fixture, collection))
+    };
+    vec![bind(PUBLIC).needs(&corpus()), bind(TRICKY), bind(GENERATED)]
+}
+
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
-    for (name, corpus) in [("public", PUBLIC), ("tricky", TRICKY)] {
-        let own = [
-            test(&format!("corpus::{name}::built_in"), move |fixture| {
-                stays_acceptable(fixture, corpus, Server::BuiltIn)
-            }),
-            test(&format!("corpus::{name}::enforced"), move |fixture| {
-                stays_acceptable(fixture, corpus, Server::Enforced)
-            }),
-            test(
-                &format!("corpus::{name}::enforced_is_restricted"),
-                move |fixture| becomes_restricted(fixture, corpus),
-            ),
-        ];
-        tests.extend(own.map(|test| test.needs(&(corpus.folder)())));
-    }
+    let mut tests = for_each_corpus("corpus::built_in", |fixture, corpus| {
+        stays_acceptable(fixture, corpus, Server::BuiltIn)
+    });
+    tests.extend(for_each_corpus("corpus::enforced", |fixture, corpus| {
+        stays_acceptable(fixture, corpus, Server::Enforced)
+    }));
+    tests.extend(for_each_corpus(
+        "corpus::enforced_is_restricted",
+        becomes_restricted,
+    ));
     tests
 }
 
@@ -117,7 +134,7 @@ pub(crate) fn report(samples: &[Sample], failures: &[String]) {
 
 /// The pods that the API server takes as they are.
 pub(crate) async fn taken_without_us(fixture: &Fixture, corpus: Corpus) -> Vec<Sample> {
-    let all = samples(&(corpus.folder)());
+    let all = (corpus.samples)();
     let (taken, refused) = fixture
         .with_temp_namespace(Server::None, &[], async |namespace| {
             prepare(namespace, &all).await;

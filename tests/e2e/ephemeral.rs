@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
             the_second,
         ),
         test("ephemeral::every_debug_profile_works", every_debug_profile),
+        test("ephemeral::a_copy_to_debug_is_hardened", a_copy_is_hardened),
         test(
             "ephemeral::restricted_admits_a_debug_container",
             restricted_admits,

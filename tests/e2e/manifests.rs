@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// A folder of manifests.
+/// A collection of pods.
 #[derive(Clone, Copy)]
 pub(crate) struct Corpus {
-    pub(crate) folder: fn() -> PathBuf,
+    pub(crate) name: &'static str,
+    pub(crate) samples: fn() -> Vec<Sample>,
     /// With fewer pods than this that the API server takes something is wrong with the test.
     pub(crate) at_least: usize,
 }
