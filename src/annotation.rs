@@ -23,16 +23,8 @@ pub const FS_GROUP: &str = "fs-group";
 pub const WRITABLE_PATHS: &str = "writable-paths";
 
 /// All names that mean something.
-pub const NAMES: [&str; 8] = [
-    HARDENED,
-    EXEMPT,
-    EXEMPT_REASON,
-    EXEMPT_UNTIL,
-    RUN_AS_USER,
-    RUN_AS_GROUP,
-    FS_GROUP,
-    WRITABLE_PATHS,
-];
+pub const NAMES: [&str; 8] =
+    [HARDENED, EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, RUN_AS_USER, RUN_AS_GROUP, FS_GROUP, WRITABLE_PATHS];
 
 /// Those that also exist for one container: `<container>.pod-hardener.dev/<name>`.
 pub const CONTAINER_NAMES: [&str; 6] =
@@ -52,17 +44,11 @@ pub struct Ours<'v> {
 }
 
 /// The annotations under `prefix`, in the order written.
-pub fn ours<'v>(
-    annotations: Option<&'v Annotations<'_>>,
-    prefix: &'v str,
-) -> impl Iterator<Item = Ours<'v>> {
+pub fn ours<'v>(annotations: Option<&'v Annotations<'_>>, prefix: &'v str) -> impl Iterator<Item = Ours<'v>> {
     annotations.into_iter().flat_map(Annotations::entries).filter_map(move |entry| {
         let (domain, name) = entry.key.as_str().split_once('/')?;
-        let container = if domain == prefix {
-            None
-        } else {
-            Some(domain.strip_suffix(prefix)?.strip_suffix('.')?)
-        };
+        let container =
+            if domain == prefix { None } else { Some(domain.strip_suffix(prefix)?.strip_suffix('.')?) };
         Some(Ours { key: &entry.key, name, container, value: entry.value.as_deref() })
     })
 }
@@ -95,13 +81,8 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Unknown,
-        Self::Malformed,
-        Self::Expired,
-        Self::MissingReason,
-        Self::NotAllowed,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Unknown, Self::Malformed, Self::Expired, Self::MissingReason, Self::NotAllowed];
 
     /// As a metric label.
     #[must_use]

@@ -42,6 +42,7 @@ impl Exemptions {
 /// What one `exempt` annotation is read with.
 struct Reading<'r, 'v> {
     entries: &'r [Ours<'v>],
+    prefix: &'r str,
     policy: &'r ExemptionPolicy,
     now: OffsetDateTime,
 }
@@ -51,12 +52,13 @@ struct Reading<'r, 'v> {
 pub fn read<'v>(
     subject: &Subject<'v, '_>,
     entries: &[Ours<'v>],
+    prefix: &str,
     policy: &ExemptionPolicy,
     now: OffsetDateTime,
     refusals: &mut Vec<Refusal<'v>>,
 ) -> Exemptions {
     let mut exemptions = Exemptions::default();
-    let reading = Reading { entries, policy, now };
+    let reading = Reading { entries, prefix, policy, now };
     for entry in entries.iter().filter(|entry| entry.name == EXEMPT) {
         let number = match entry.container {
             None => None,
@@ -90,19 +92,10 @@ pub(crate) fn position(subject: &Subject<'_, '_>, name: &str) -> Option<usize> {
 
 impl<'v> Reading<'_, 'v> {
     /// The rules that an annotation exempts from; single names that are not honoured are refused one by one.
-    fn rules_of(
-        &self,
-        entry: &Ours<'v>,
-        refusals: &mut Vec<Refusal<'v>>,
-    ) -> Result<RuleSet, Refusal<'v>> {
-        let refuse = |reason, message: String| Refusal {
-            key: Cow::Borrowed(entry.key),
-            reason,
-            message,
-        };
+    fn rules_of(&self, entry: &Ours<'v>, refusals: &mut Vec<Refusal<'v>>) -> Result<RuleSet, Refusal<'v>> {
+        let refuse = |reason, message: String| Refusal { key: Cow::Borrowed(entry.key), reason, message };
         let value = entry.value.unwrap_or_default();
-        let names: Vec<&str> =
-            value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&str> = value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         if names.is_empty() {
             let message = "names no rule: write \"all\" or rule ids separated by commas".to_owned();
             return Err(refuse(RefusalReason::Malformed, message));
@@ -113,17 +106,19 @@ impl<'v> Reading<'_, 'v> {
         let mut rules = RuleSet::default();
         for name in names {
             if name == "all" {
-                rules = rules.union(allowed);
+                rules = rules.union(allowed).intersection(self.reach(entry));
                 if allowed != RuleSet::all() {
-                    let message = format!(
-                        "\"all\" covers only what policy allows to be exempted: {}",
-                        list(allowed)
-                    );
+                    let message =
+                        format!("\"all\" covers only what policy allows to be exempted: {}", list(allowed));
                     refusals.push(refuse(RefusalReason::NotAllowed, message));
                 }
                 continue;
             }
             match RuleId::find(name) {
+                Some(rule) if !self.reach(entry).contains(rule) => {
+                    let message = format!("{rule} is about the whole pod: write {}/{EXEMPT}", self.prefix);
+                    refusals.push(refuse(RefusalReason::NotAllowed, message));
+                }
                 Some(rule) if allowed.contains(rule) => rules.insert(rule),
                 Some(rule) => {
                     let message = format!("policy does not allow exemptions from {rule}");
@@ -141,11 +136,16 @@ impl<'v> Reading<'_, 'v> {
         Ok(rules)
     }
 
+    /// The rules that an annotation can speak of: one container's not of those that are about the whole pod.
+    fn reach(&self, entry: &Ours<'v>) -> RuleSet {
+        let for_one = entry.container.is_some();
+        RuleId::ALL.iter().copied().filter(|rule| !(for_one && rule.meta().pod_wide)).collect()
+    }
+
     /// The annotation beside an `exempt`, of the same container or else of the pod.
     fn beside(&self, entry: &Ours<'v>, name: &str) -> Option<Ours<'v>> {
-        let find = |container| {
-            self.entries.iter().find(|other| other.name == name && other.container == container)
-        };
+        let find =
+            |container| self.entries.iter().find(|other| other.name == name && other.container == container);
         find(entry.container).or_else(|| find(None)).copied()
     }
 
@@ -226,15 +226,13 @@ pub fn parse_end(text: &str) -> Option<OffsetDateTime> {
         return Some(time);
     }
     let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
-    Some(date.next_day()?.midnight().assume_utc())
+    // The last date that there is has no next day.
+    let next = date.next_day().map(Date::midnight).or_else(|| date.with_hms(23, 59, 59).ok());
+    Some(next?.assume_utc())
 }
 
 /// Refuses annotations under our prefix that mean nothing.
-pub fn check_names<'v>(
-    subject: &Subject<'v, '_>,
-    entries: &[Ours<'v>],
-    refusals: &mut Vec<Refusal<'v>>,
-) {
+pub fn check_names<'v>(subject: &Subject<'v, '_>, entries: &[Ours<'v>], refusals: &mut Vec<Refusal<'v>>) {
     for entry in entries {
         let names: &[&str] =
             if entry.container.is_some() { &annotation::CONTAINER_NAMES } else { &annotation::NAMES };

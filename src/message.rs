@@ -57,25 +57,16 @@ pub(crate) fn shorten(mut line: String) -> String {
     if line.contains(char::is_control) {
         line = line.replace(char::is_control, " ");
     }
-    if line.len() > LONGEST {
-        if let Some((end, _)) = line.char_indices().nth(LONGEST - 1) {
-            let more = line[end..].chars().nth(1).is_some();
-            if more {
-                line.truncate(end);
-                line.push('…');
-            }
-        }
+    let last = if line.len() > LONGEST { line.char_indices().nth(LONGEST - 1) } else { None };
+    if let Some((end, _)) = last.filter(|(end, last)| end + last.len_utf8() < line.len()) {
+        line.truncate(end);
+        line.push('…');
     }
     line
 }
 
 /// One rule's findings of one result, as a line.
-fn describe(
-    hardened: &Hardened<'_>,
-    subject: &Subject<'_, '_>,
-    rule: RuleId,
-    result: RuleResult,
-) -> String {
+fn describe(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, rule: RuleId, result: RuleResult) -> String {
     let verdict = match (result, hardened.policy.mode(rule)) {
         (RuleResult::Replaced, _) => "replaced",
         (RuleResult::Impossible, _) => "cannot be repaired",
@@ -83,8 +74,7 @@ fn describe(
         _ => "left as its author wrote it",
     };
     let mut line = format!("{WHO}: {rule} {verdict}: ");
-    let findings =
-        hardened.findings.iter().filter(|found| found.rule == rule && found.result == result);
+    let findings = hardened.findings.iter().filter(|found| found.rule == rule && found.result == result);
     for (number, finding) in findings.enumerate() {
         if line.len() > LONGEST {
             break;
@@ -112,9 +102,7 @@ fn changes(hardened: &Hardened<'_>, lines: &mut Lines) {
     let head = format!("{WHO}: hardened by policy {}: ", hardened.policy.name);
     let mut line = String::with_capacity(LONGEST);
     for rule in hardened.results.of(RuleResult::Injected).iter() {
-        let found = |found: &&Finding<'_>| {
-            found.rule == rule && found.result == RuleResult::Injected
-        };
+        let found = |found: &&Finding<'_>| found.rule == rule && found.result == RuleResult::Injected;
         let Some(finding) = hardened.findings.iter().find(found) else { continue };
         let note = &finding.note;
         let length = rule.as_str().len() + note.text.len() + note.value.len() + 5;

@@ -80,9 +80,7 @@ pub fn read<'v>(
         let outcome = match entry.name {
             RUN_AS_USER => id(entry).map(|id| wishes.user = Some(id)),
             RUN_AS_GROUP => id(entry).map(|id| wishes.group = Some(id)),
-            FS_GROUP if entry.container.is_none() => {
-                id(entry).map(|id| tuning.fs_group = Some(id))
-            }
+            FS_GROUP if entry.container.is_none() => id(entry).map(|id| tuning.fs_group = Some(id)),
             WRITABLE_PATHS => {
                 wishes.paths = paths(entry, refusals);
                 Ok(())
@@ -147,7 +145,7 @@ pub fn check_path(path: &str) -> Result<(), String> {
     let library = clean.split('/').nth(1).is_some_and(|first| first.starts_with("lib"));
     let behind_run = format!("/var{clean}");
     let forbidden = |root: &&str| is_within(&clean, root) || is_within(&behind_run, root);
-    if clean == "/" || library || FORBIDDEN.iter().any(|root| forbidden(root)) {
+    if clean == "/" || library || FORBIDDEN.iter().any(forbidden) {
         return Err(format!("\"{}\" is not a place for a writable directory", excerpt(path)));
     }
     Ok(())
@@ -160,13 +158,35 @@ mod tests {
     #[test]
     fn paths_that_hide_the_system_are_refused() {
         for path in [
-            "/", "//", "/.", "/etc", "/etc/", "//etc", "/etc/nginx", "/proc/1", "/sys", "/dev/shm", "/bin",
-            "/sbin", "/lib", "/lib64", "/libx32", "/usr", "/usr/bin", "tmp", "", "/a:b", "/x/../etc",
-            "/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount/x",
+            "/",
+            "//",
+            "/.",
+            "/etc",
+            "/etc/",
+            "//etc",
+            "/etc/nginx",
+            "/proc/1",
+            "/sys",
+            "/dev/shm",
+            "/bin",
+            "/sbin",
+            "/lib",
+            "/lib64",
+            "/libx32",
+            "/usr",
+            "/usr/bin",
+            "tmp",
+            "",
+            "/a:b",
+            "/x/../etc",
+            "/var/run/secrets/kubernetes.io/serviceaccount",
+            "/run/secrets/kubernetes.io/serviceaccount/x",
         ] {
             assert!(check_path(path).is_err(), "{path}");
         }
-        for path in ["/tmp", "/var/cache/nginx", "/run", "/var/run", "/var/lib/x", "/etcd", "/home/app", "/opt"] {
+        for path in
+            ["/tmp", "/var/cache/nginx", "/run", "/var/run", "/var/lib/x", "/etcd", "/home/app", "/opt"]
+        {
             assert!(check_path(path).is_ok(), "{path}");
         }
     }

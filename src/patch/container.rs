@@ -81,12 +81,7 @@ fn write_security_context(
     remove_selinux(writer, &path, edits.selinux);
 }
 
-fn write_resources(
-    writer: &mut PatchWriter,
-    slot: &Slot<'_, '_>,
-    edits: &ContainerEdits<'_>,
-    base: &str,
-) {
+fn write_resources(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
     let own = slot.view.resources.as_ref();
     let requests = quantities(&edits.requests);
     let limits = quantities(&edits.limits);
@@ -120,12 +115,7 @@ fn quantities<'e>(edits: &'e ResourceEdits<'_>) -> Vec<(&'static str, Value<'e>)
     .collect()
 }
 
-fn write_mounts(
-    writer: &mut PatchWriter,
-    slot: &Slot<'_, '_>,
-    edits: &ContainerEdits<'_>,
-    base: &str,
-) {
+fn write_mounts(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
     let path = format!("{base}/volumeMounts");
     for index in &edits.propagation_lowered {
         let value = Value::Text("HostToContainer");

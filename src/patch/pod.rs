@@ -5,7 +5,6 @@ use crate::plan::{PodEdits, SeLinuxEdits};
 use crate::rules::unprivileged_ports;
 use crate::subject::Subject;
 
-
 /// `{"type": "RuntimeDefault"}`
 pub(super) const fn seccomp_value() -> Value<'static> {
     Value::Map(&[("type", Value::Text("RuntimeDefault"))])
@@ -35,28 +34,20 @@ fn write_flags(writer: &mut PatchWriter, edits: &PodEdits<'_>) {
     }
 }
 
-fn write_security_context(
-    writer: &mut PatchWriter,
-    subject: &Subject<'_, '_>,
-    edits: &PodEdits<'_>,
-) {
+fn write_security_context(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
     const PATH: &str = "/spec/securityContext";
     let context = subject.spec.security_context.as_ref();
-    let sysctl = Value::Map(&[
-        ("name", Value::Text(unprivileged_ports::SYSCTL)),
-        ("value", Value::Text("0")),
-    ]);
+    let sysctl =
+        Value::Map(&[("name", Value::Text(unprivileged_ports::SYSCTL)), ("value", Value::Text("0"))]);
     let sysctls = [sysctl];
     let has_sysctls = context.is_some_and(|context| context.sysctls.is_some());
     let mut fields: Vec<(&str, Value<'_>)> = Vec::with_capacity(8);
     if let Some(value) = edits.run_as_non_root {
         fields.push(("runAsNonRoot", Value::Bool(value)));
     }
-    for (name, value) in [
-        ("runAsUser", edits.run_as_user),
-        ("runAsGroup", edits.run_as_group),
-        ("fsGroup", edits.fs_group),
-    ] {
+    for (name, value) in
+        [("runAsUser", edits.run_as_user), ("runAsGroup", edits.run_as_group), ("fsGroup", edits.fs_group)]
+    {
         fields.extend(value.map(|value| (name, Value::Int(value))));
     }
     let keeps_policy = context.is_some_and(|context| context.fs_group_change_policy.is_some());
@@ -73,10 +64,7 @@ fn write_security_context(
     if edits.unprivileged_ports && has_sysctls {
         writer.add("/spec/securityContext/sysctls/-", &sysctl);
     }
-    writer.remove_entries(
-        "/spec/securityContext/supplementalGroups",
-        &edits.supplemental_groups_removed,
-    );
+    writer.remove_entries("/spec/securityContext/supplementalGroups", &edits.supplemental_groups_removed);
     if edits.apparmor_removed {
         writer.remove("/spec/securityContext/appArmorProfile");
     }
@@ -84,22 +72,16 @@ fn write_security_context(
 }
 
 pub(super) fn remove_selinux(writer: &mut PatchWriter, context: &str, edits: SeLinuxEdits) {
-    for (removed, field) in [
-        (edits.kind_removed, "type"),
-        (edits.user_removed, "user"),
-        (edits.role_removed, "role"),
-    ] {
+    for (removed, field) in
+        [(edits.kind_removed, "type"), (edits.user_removed, "user"), (edits.role_removed, "role")]
+    {
         if removed {
             writer.remove(&format!("{context}/seLinuxOptions/{field}"));
         }
     }
 }
 
-pub(super) fn write_volumes(
-    writer: &mut PatchWriter,
-    subject: &Subject<'_, '_>,
-    edits: &PodEdits<'_>,
-) {
+pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
     writer.remove_entries("/spec/volumes", &edits.volumes_removed);
     if edits.volumes_added.is_empty() {
         return;

@@ -21,13 +21,9 @@ pub fn load(name: &str) -> Result<PolicySet, PolicyError> {
     let looks_like_a_file = path.extension().is_some() || name.contains('/');
     if !looks_like_a_file && !path.exists() {
         let presets = Preset::ALL.map(Preset::as_str);
-        let hint = nearest(name, presets)
-            .map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
-        return Err(PolicyError::Unknown {
-            name: name.to_owned(),
-            presets: presets.join(", "),
-            hint,
-        });
+        let hint =
+            nearest(name, presets).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
+        return Err(PolicyError::Unknown { name: name.to_owned(), presets: presets.join(", "), hint });
     }
     let text = std::fs::read_to_string(path)
         .map_err(|source| PolicyError::Read { path: path.to_owned(), source })?;
@@ -43,8 +39,8 @@ pub fn parse(source: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
         duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,
     };
-    let documents: Vec<HardeningPolicy> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| describe(source, &error))?;
+    let documents: Vec<HardeningPolicy> =
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| describe(source, &error))?;
     let invalid = |message: String| PolicyError::Invalid { place: source.to_owned(), message };
     if documents.is_empty() {
         return Err(invalid(format!("holds no {KIND}")));
@@ -66,9 +62,7 @@ fn describe(source: &str, error: &Error) -> PolicyError {
         |location| format!("{source}:{}:{}", location.line(), location.column()),
     );
     let message = match error {
-        Error::SerdeUnknownField { field, expected, .. } => {
-            unknown("field", field, expected.iter().copied())
-        }
+        Error::SerdeUnknownField { field, expected, .. } => unknown("field", field, expected.iter().copied()),
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             unknown("value", variant, expected.iter().copied())
         }
@@ -94,7 +88,12 @@ fn validate(document: &HardeningPolicy) -> Result<(), String> {
     }
     let name = &document.metadata.name;
     let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > 63 || !name.chars().all(label) || name.starts_with('-') || name.ends_with('-') {
+    if name.is_empty()
+        || name.len() > 63
+        || !name.chars().all(label)
+        || name.starts_with('-')
+        || name.ends_with('-')
+    {
         return Err("metadata.name must be 1 to 63 of a-z, 0-9 and -".to_owned());
     }
     let prefix = &document.spec.annotation_prefix;
@@ -127,9 +126,8 @@ fn validate_ids(document: &HardeningPolicy) -> Result<(), String> {
 fn validate_paths(document: &HardeningPolicy) -> Result<(), String> {
     let params = &document.spec.rules.read_only_root_filesystem;
     for path in &params.writable_paths {
-        crate::tuning::check_path(path).map_err(|message| {
-            format!("spec.rules.read-only-root-filesystem.writablePaths: {message}")
-        })?;
+        crate::tuning::check_path(path)
+            .map_err(|message| format!("spec.rules.read-only-root-filesystem.writablePaths: {message}"))?;
     }
     if !params.size_limit.is_empty() && !is_quantity(&params.size_limit) {
         let limit = &params.size_limit;
@@ -223,7 +221,10 @@ mod tests {
             ("spec: {rules: {read-only-root-filesystem: {writablePaths: [/etc]}}}", "writablePaths"),
             ("spec: {rules: {read-only-root-filesystem: {sizeLimit: big}}}", "sizeLimit"),
             ("spec: {rules: {resources: {sidecars: {limits: {cpu: x}}}}}", "resources.sidecars.limits.cpu"),
-            ("spec: {rules: {resources: {containers: {requests: {cpu: '9'}, limits: {cpu: '1'}}}}}", "requests.cpu"),
+            (
+                "spec: {rules: {resources: {containers: {requests: {cpu: '9'}, limits: {cpu: '1'}}}}}",
+                "requests.cpu",
+            ),
             ("spec: {annotationPrefix: 'A B'}", "annotationPrefix"),
             ("spec: {exemptions: {maxDays: 0}}", "maxDays"),
         ] {

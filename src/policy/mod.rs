@@ -7,7 +7,7 @@ mod preset;
 mod select;
 
 pub use document::{
-    API_VERSION, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError, PolicySpec, Selector,
+    API_VERSION, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError, PolicySpec, RuleName, Selector,
 };
 pub use error::PolicyError;
 pub use load::{load, parse};

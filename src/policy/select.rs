@@ -27,10 +27,7 @@ impl PolicySet {
     /// The policy for a pod.
     #[must_use]
     pub fn select(&self, facts: Facts<'_>, subject: &Subject<'_, '_>) -> &Policy {
-        self.policies
-            .iter()
-            .find(|policy| policy.selector.matches(facts, subject))
-            .unwrap_or(&self.fallback)
+        self.policies.iter().find(|policy| policy.selector.matches(facts, subject)).unwrap_or(&self.fallback)
     }
 
     /// The policy for what could not even be read: the first one that is for everything.
@@ -62,13 +59,15 @@ impl Selector {
         };
         any(&self.namespaces, facts.namespace)
             && any(&self.service_accounts, subject.spec.account())
-            && self.pod_labels.iter().all(|(key, value)| {
-                labels.and_then(|labels| labels.get(key)) == Some(value.as_str())
-            })
+            && self
+                .pod_labels
+                .iter()
+                .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value.as_str()))
             && (self.images.is_empty()
-                || subject.slots.iter().all(|slot| {
-                    any(&self.images, slot.view.image.as_deref().unwrap_or_default())
-                }))
+                || subject
+                    .slots
+                    .iter()
+                    .all(|slot| any(&self.images, slot.view.image.as_deref().unwrap_or_default())))
     }
 }
 

@@ -116,7 +116,9 @@ pub enum ReviewError {
     #[error("the body's kind is \"{0}\", expected AdmissionReview")]
     Kind(String),
     /// Another version.
-    #[error("the body's apiVersion is \"{0}\", expected admission.k8s.io/v1 (admissionReviewVersions: [\"v1\"])")]
+    #[error(
+        "the body's apiVersion is \"{0}\", expected admission.k8s.io/v1 (admissionReviewVersions: [\"v1\"])"
+    )]
     Version(String),
     /// Nothing is asked.
     #[error("the AdmissionReview has no request")]
@@ -125,7 +127,9 @@ pub enum ReviewError {
     #[error("the request has no uid")]
     NoUid,
     /// Not about pods.
-    #[error("the request is about {0}, this webhook answers for pods only: correct the rules of its configuration")]
+    #[error(
+        "the request is about {0}, this webhook answers for pods only: correct the rules of its configuration"
+    )]
     NotAPod(String),
     /// A pod is to be created and is not there.
     #[error("the request has no object")]

@@ -172,12 +172,7 @@ impl<'v, 'a> Desk<'v, 'a> {
     }
 
     /// Replaces in `enforce`, says so in `default`.
-    pub fn replace_or_keep(
-        &mut self,
-        place: Place,
-        note: Note<'v>,
-        edit: impl FnOnce(&mut Plan<'v>),
-    ) {
+    pub fn replace_or_keep(&mut self, place: Place, note: Note<'v>, edit: impl FnOnce(&mut Plan<'v>)) {
         if self.replaces() {
             self.replace(place, note, edit);
         } else {
@@ -199,13 +194,7 @@ impl<'v, 'a> Desk<'v, 'a> {
         self.find(result, place, note);
     }
 
-    fn apply(
-        &mut self,
-        result: RuleResult,
-        place: Place,
-        note: Note<'v>,
-        edit: impl FnOnce(&mut Plan<'v>),
-    ) {
+    fn apply(&mut self, result: RuleResult, place: Place, note: Note<'v>, edit: impl FnOnce(&mut Plan<'v>)) {
         if self.mode == Mode::Observe {
             self.find(RuleResult::Observed, place, note);
         } else {

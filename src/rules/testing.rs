@@ -36,10 +36,8 @@ pub(crate) fn apply(pod: &Value, policy: Policy) -> (Value, Vec<(RuleId, RuleRes
     let view: Pod<'_> = serde_json::from_slice(&bytes).expect("a pod");
     let subject = Subject::new(&view, Reach::Pod).expect("has a spec");
     let policies = PolicySet::new(vec![policy]);
-    let hardened =
-        harden(&subject, &policies, Facts::default(), OffsetDateTime::UNIX_EPOCH);
-    let patch: json_patch::Patch =
-        serde_json::from_slice(&hardened.patch.to_json()).expect("a JSON Patch");
+    let hardened = harden(&subject, &policies, Facts::default(), OffsetDateTime::UNIX_EPOCH);
+    let patch: json_patch::Patch = serde_json::from_slice(&hardened.patch.to_json()).expect("a JSON Patch");
     let mut patched = pod.clone();
     json_patch::patch(&mut patched, &patch).expect("the patch applies");
     let results = hardened.findings.iter().map(|finding| (finding.rule, finding.result)).collect();

@@ -30,10 +30,7 @@ impl<'a> Annotations<'a> {
     /// The value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.entries
-            .iter()
-            .find(|entry| entry.key == *key)
-            .and_then(|entry| entry.value.as_deref())
+        self.entries.iter().find(|entry| entry.key == *key).and_then(|entry| entry.value.as_deref())
     }
 
     /// Whether `key` is there, whatever its value.

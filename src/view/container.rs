@@ -53,9 +53,7 @@ impl<'a> Container<'a> {
     #[must_use]
     pub fn container_type(&self, list: ContainerType) -> ContainerType {
         match list {
-            ContainerType::Init if self.restart_policy.as_deref() == Some("Always") => {
-                ContainerType::Sidecar
-            }
+            ContainerType::Init if self.restart_policy.as_deref() == Some("Always") => ContainerType::Sidecar,
             other => other,
         }
     }

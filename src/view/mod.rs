@@ -23,8 +23,7 @@ pub use container::{
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
 pub use quantity::{Quantity, compare_quantities, double_quantity, is_quantity};
 pub use security_context::{
-    Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl,
-    WindowsOptions,
+    Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl, WindowsOptions,
 };
 pub use text::Text;
 pub use volume::Volume;

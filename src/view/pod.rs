@@ -5,9 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{
-    Annotations, Container, ContainerType, PodSecurityContext, Resources, Text, Volume,
-};
+use super::{Annotations, Container, ContainerType, PodSecurityContext, Resources, Text, Volume};
 
 /// A pod, or the template of one: both have `metadata` and `spec`.
 #[derive(Debug, Clone, Default, Deserialize)]

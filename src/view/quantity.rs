@@ -97,9 +97,7 @@ impl Parsed<'_> {
 
 fn parse(text: &str) -> Option<Parsed<'_>> {
     let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let end = unsigned
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(unsigned.len());
+    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
     let (number, suffix) = unsigned.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -166,7 +164,9 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_told_apart() {
-        for text in ["", "Gi", "1.2.3", "abc", "1 Gi", "1Gib", "-", "1e", "99999999999999999999999999999999999999999"] {
+        for text in
+            ["", "Gi", "1.2.3", "abc", "1 Gi", "1Gib", "-", "1e", "99999999999999999999999999999999999999999"]
+        {
             assert!(!is_quantity(text), "{text}");
         }
     }

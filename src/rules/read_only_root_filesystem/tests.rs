@@ -1,0 +1,89 @@
+//! The table of `read-only-root-filesystem`.
+
+use serde_json::{Value, json};
+
+use crate::rules::Mode::{Default, Enforce, Observe};
+use crate::rules::RuleId;
+use crate::rules::RuleResult::{Injected, Observed, Replaced};
+use crate::rules::testing::{Case, table, table_of_pods};
+
+const A: &str = "/spec/containers/0/securityContext";
+const MOUNTS: &str = "/spec/containers/0/volumeMounts";
+const VOLUMES: &str = "/spec/volumes";
+
+fn tmp(container: &str) -> Value {
+    json!({"name": format!("tmp-{container}"), "mountPath": "/tmp"})
+}
+
+fn volume(name: &str) -> Value {
+    json!({"name": name, "emptyDir": {"sizeLimit": "1Gi"}})
+}
+
+#[test]
+fn table_of_cases() {
+    table(RuleId::read_only_root_filesystem, &[
+        Case { name: "an emptyDir of its own for each", mode: Default, results: &[Injected, Injected],
+            spec: json!({"containers": [{"name": "a"}], "initContainers": [{"name": "i"}]}),
+            expect: &[(A, json!({"readOnlyRootFilesystem": true})), (MOUNTS, json!([tmp("a")])),
+                ("/spec/initContainers/0/volumeMounts", json!([tmp("i")])),
+                (VOLUMES, json!([volume("tmp-i"), volume("tmp-a")]))] },
+        Case { name: "appended to what is there", mode: Default, results: &[Injected],
+            spec: json!({"volumes": [{"name": "tmp-a", "emptyDir": {}}],
+                "containers": [{"name": "a", "volumeMounts": [{"name": "tmp-a", "mountPath": "/x"}]}]}),
+            expect: &[("/spec/containers/0/volumeMounts/1/mountPath", json!("/tmp")),
+                ("/spec/volumes/1/emptyDir", json!({"sizeLimit": "1Gi"}))] },
+        Case { name: "explicit false", mode: Default, results: &[Observed],
+            spec: json!({"containers": [{"name": "a", "securityContext": {"readOnlyRootFilesystem": false}}]}),
+            expect: &[(VOLUMES, Value::Null)] },
+        Case { name: "explicit false, enforce", mode: Enforce, results: &[Replaced],
+            spec: json!({"containers": [{"name": "a", "securityContext": {"readOnlyRootFilesystem": false}}]}),
+            expect: &[(A, json!({"readOnlyRootFilesystem": true})), (MOUNTS, json!([tmp("a")]))] },
+        Case { name: "the author's own", mode: Enforce, results: &[],
+            spec: json!({"containers": [{"name": "a", "securityContext": {"readOnlyRootFilesystem": true}}]}),
+            expect: &[(VOLUMES, Value::Null), (MOUNTS, Value::Null)] },
+        Case { name: "observe", mode: Observe, results: &[Observed], expect: &[(VOLUMES, Value::Null), (A, Value::Null)],
+            spec: json!({"containers": [{"name": "a"}]}) },
+        Case { name: "windows", mode: Enforce, results: &[], expect: &[(VOLUMES, Value::Null)],
+            spec: json!({"os": {"name": "windows"}, "containers": [{"name": "a"}]}) },
+    ]);
+}
+
+#[test]
+fn a_tmp_that_is_there_stays() {
+    for path in ["/tmp", "/tmp/", "//tmp", "/x/../tmp", "/"] {
+        let mounts = json!([{"name": "shared", "mountPath": path}]);
+        table(RuleId::read_only_root_filesystem, &[Case { name: path, mode: Default, results: &[Injected],
+            spec: json!({"volumes": [{"name": "shared", "emptyDir": {}}],
+                "containers": [{"name": "a", "volumeMounts": mounts}]}),
+            expect: &[(MOUNTS, mounts.clone()), (VOLUMES, json!([{"name": "shared", "emptyDir": {}}]))] }]);
+    }
+    table(RuleId::read_only_root_filesystem, &[
+        Case { name: "a device", mode: Default, results: &[Injected],
+            spec: json!({"containers": [{"name": "a", "volumeDevices": [{"name": "d", "devicePath": "/tmp/"}]}]}),
+            expect: &[(MOUNTS, Value::Null)] },
+        Case { name: "a mount below /tmp", mode: Default, results: &[Injected],
+            spec: json!({"volumes": [{"name": "d", "emptyDir": {}}],
+                "containers": [{"name": "a", "volumeMounts": [{"name": "d", "mountPath": "/tmp/d"}]}]}),
+            expect: &[("/spec/containers/0/volumeMounts/1", tmp("a"))] },
+    ]);
+}
+
+#[test]
+fn writable_paths_by_annotation() {
+    let pod = |paths: &str, spec: Value| {
+        json!({"metadata": {"annotations": {"pod-hardener.dev/writable-paths": paths}}, "spec": spec})
+    };
+    table_of_pods(RuleId::read_only_root_filesystem, &[
+        Case { name: "beside /tmp", mode: Default, results: &[Injected],
+            spec: pod("/var/cache/nginx/, /run,/run/sub,/etc", json!({"containers": [{"name": "a"}]})),
+            expect: &[(MOUNTS, json!([tmp("a"), {"name": "var-cache-nginx-a", "mountPath": "/var/cache/nginx"},
+                {"name": "run-a", "mountPath": "/run"}]))] },
+        Case { name: "below a mount of the author's", mode: Default, results: &[Injected],
+            spec: pod("/data/x", json!({"volumes": [{"name": "d", "emptyDir": {}}],
+                "containers": [{"name": "a", "volumeMounts": [{"name": "d", "mountPath": "/data"}]}]})),
+            expect: &[("/spec/containers/0/volumeMounts/1", tmp("a")), ("/spec/containers/0/volumeMounts/2", Value::Null)] },
+        Case { name: "read-only by the author", mode: Default, results: &[Injected],
+            spec: pod("/run", json!({"containers": [{"name": "a", "securityContext": {"readOnlyRootFilesystem": true}}]})),
+            expect: &[(MOUNTS, json!([{"name": "run-a", "mountPath": "/run"}]))] },
+    ]);
+}
