@@ -8,9 +8,7 @@ use crate::manifests::Sample;
 const COUNT: u64 = 400;
 
 pub(crate) fn samples() -> Vec<Sample> {
-    (0..COUNT)
-        .map(|seed| sample(&mut Dice(seed), seed))
-        .collect()
+    (0..COUNT).map(|seed| sample(&mut Dice(seed), seed)).collect()
 }
 
 /// A source of choices that makes the same ones each time (SplitMix64).
@@ -57,9 +55,7 @@ fn sample(dice: &mut Dice, seed: u64) -> Sample {
     }
     spec.insert("volumes".to_owned(), volumes());
     let count = 1 + dice.below(3);
-    let containers: Vec<Value> = (0..count)
-        .map(|number| container(dice, number, "c"))
-        .collect();
+    let containers: Vec<Value> = (0..count).map(|number| container(dice, number, "c")).collect();
     spec.insert("containers".to_owned(), json!(containers));
     if dice.one_in(2) {
         let init: Vec<Value> = (0..2).map(|number| init_container(dice, number)).collect();
@@ -105,16 +101,10 @@ fn pod_fields() -> Vec<Field> {
         ("hostIPC", vec![json!(true), json!(false)]),
         ("hostUsers", vec![json!(true), json!(false)]),
         ("shareProcessNamespace", vec![json!(true), json!(false)]),
-        (
-            "automountServiceAccountToken",
-            vec![json!(true), json!(false)],
-        ),
+        ("automountServiceAccountToken", vec![json!(true), json!(false)]),
         ("enableServiceLinks", vec![json!(true), json!(false)]),
         ("serviceAccountName", vec![json!("default"), json!("own")]),
-        (
-            "os",
-            vec![json!({"name": "windows"}), json!({"name": "linux"})],
-        ),
+        ("os", vec![json!({"name": "windows"}), json!({"name": "linux"})]),
         ("restartPolicy", vec![json!("Never"), json!("OnFailure")]),
         (
             "resources",
@@ -130,17 +120,11 @@ fn pod_fields() -> Vec<Field> {
 
 fn pod_context_fields() -> Vec<Field> {
     vec![
-        (
-            "runAsUser",
-            vec![json!(0), json!(1000), json!(2_147_483_647)],
-        ),
+        ("runAsUser", vec![json!(0), json!(1000), json!(2_147_483_647)]),
         ("runAsGroup", vec![json!(0), json!(1000)]),
         ("runAsNonRoot", vec![json!(true), json!(false)]),
         ("fsGroup", vec![json!(0), json!(1000)]),
-        (
-            "supplementalGroups",
-            vec![json!([]), json!([0]), json!([1000, 0, 0])],
-        ),
+        ("supplementalGroups", vec![json!([]), json!([0]), json!([1000, 0, 0])]),
         ("seccompProfile", seccomp()),
         ("appArmorProfile", apparmor()),
         ("seLinuxOptions", selinux()),
@@ -155,10 +139,7 @@ fn pod_context_fields() -> Vec<Field> {
                 json!([{"name": "kernel.msgmax", "value": "65536"}]),
             ],
         ),
-        (
-            "windowsOptions",
-            vec![json!({"runAsUserName": "ContainerUser"})],
-        ),
+        ("windowsOptions", vec![json!({"runAsUserName": "ContainerUser"})]),
     ]
 }
 
@@ -228,58 +209,25 @@ fn container_fields() -> Vec<Field> {
         ),
         (
             "livenessProbe",
-            vec![
-                json!({"httpGet": {"port": 80}}),
-                json!({"tcpSocket": {"port": 80, "host": "127.0.0.1"}}),
-            ],
+            vec![json!({"httpGet": {"port": 80}}), json!({"tcpSocket": {"port": 80, "host": "127.0.0.1"}})],
         ),
-        (
-            "lifecycle",
-            vec![json!({"preStop": {"exec": {"command": ["true"]}}})],
-        ),
-        (
-            "terminationMessagePolicy",
-            vec![json!("File"), json!("FallbackToLogsOnError")],
-        ),
+        ("lifecycle", vec![json!({"preStop": {"exec": {"command": ["true"]}}})]),
+        ("terminationMessagePolicy", vec![json!("File"), json!("FallbackToLogsOnError")]),
     ]
 }
 
 fn annotations() -> Vec<Field> {
-    let apparmor = vec![
-        json!("unconfined"),
-        json!("runtime/default"),
-        json!("localhost/a"),
-    ];
+    let apparmor = vec![json!("unconfined"), json!("runtime/default"), json!("localhost/a")];
     vec![
-        (
-            "container.apparmor.security.beta.kubernetes.io/c0",
-            apparmor.clone(),
-        ),
-        (
-            "container.apparmor.security.beta.kubernetes.io/i1",
-            apparmor,
-        ),
-        (
-            "pod-hardener.dev/run-as-user",
-            vec![json!("1000"), json!("0"), json!("root")],
-        ),
-        (
-            "pod-hardener.dev/run-as-group",
-            vec![json!("1000"), json!("0")],
-        ),
+        ("container.apparmor.security.beta.kubernetes.io/c0", apparmor.clone()),
+        ("container.apparmor.security.beta.kubernetes.io/i1", apparmor),
+        ("pod-hardener.dev/run-as-user", vec![json!("1000"), json!("0"), json!("root")]),
+        ("pod-hardener.dev/run-as-group", vec![json!("1000"), json!("0")]),
         (
             "pod-hardener.dev/writable-paths",
-            vec![
-                json!("/var/cache/a,/run"),
-                json!("/etc"),
-                json!("/tmp, /work/below"),
-                json!(""),
-            ],
+            vec![json!("/var/cache/a,/run"), json!("/etc"), json!("/tmp, /work/below"), json!("")],
         ),
-        (
-            "c0.pod-hardener.dev/writable-paths",
-            vec![json!("/data, /run/"), json!("/var")],
-        ),
+        ("c0.pod-hardener.dev/writable-paths", vec![json!("/data, /run/"), json!("/var")]),
         ("example.com/theirs", vec![json!("a"), json!("\"~1/\\")]),
     ]
 }
