@@ -42,6 +42,7 @@ impl Exemptions {
 /// What one `exempt` annotation is read with.
 struct Reading<'r, 'v> {
     entries: &'r [Ours<'v>],
+    prefix: &'r str,
     policy: &'r ExemptionPolicy,
     now: OffsetDateTime,
 }
@@ -51,12 +52,13 @@ struct Reading<'r, 'v> {
 pub fn read<'v>(
     subject: &Subject<'v, '_>,
     entries: &[Ours<'v>],
+    prefix: &str,
     policy: &ExemptionPolicy,
     now: OffsetDateTime,
     refusals: &mut Vec<Refusal<'v>>,
 ) -> Exemptions {
     let mut exemptions = Exemptions::default();
-    let reading = Reading { entries, policy, now };
+    let reading = Reading { entries, prefix, policy, now };
     for entry in entries.iter().filter(|entry| entry.name == EXEMPT) {
         let number = match entry.container {
             None => None,
@@ -104,7 +106,7 @@ impl<'v> Reading<'_, 'v> {
         let mut rules = RuleSet::default();
         for name in names {
             if name == "all" {
-                rules = rules.union(allowed);
+                rules = rules.union(allowed).intersection(self.reach(entry));
                 if allowed != RuleSet::all() {
                     let message =
                         format!("\"all\" covers only what policy allows to be exempted: {}", list(allowed));
@@ -113,6 +115,10 @@ impl<'v> Reading<'_, 'v> {
                 continue;
             }
             match RuleId::find(name) {
+                Some(rule) if !self.reach(entry).contains(rule) => {
+                    let message = format!("{rule} is about the whole pod: write {}/{EXEMPT}", self.prefix);
+                    refusals.push(refuse(RefusalReason::NotAllowed, message));
+                }
                 Some(rule) if allowed.contains(rule) => rules.insert(rule),
                 Some(rule) => {
                     let message = format!("policy does not allow exemptions from {rule}");
@@ -128,6 +134,12 @@ impl<'v> Reading<'_, 'v> {
             }
         }
         Ok(rules)
+    }
+
+    /// The rules that an annotation can speak of: one container's not of those that are about the whole pod.
+    fn reach(&self, entry: &Ours<'v>) -> RuleSet {
+        let for_one = entry.container.is_some();
+        RuleId::ALL.iter().copied().filter(|rule| !(for_one && rule.meta().pod_wide)).collect()
     }
 
     /// The annotation beside an `exempt`, of the same container or else of the pod.
@@ -214,7 +226,9 @@ pub fn parse_end(text: &str) -> Option<OffsetDateTime> {
         return Some(time);
     }
     let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
-    Some(date.next_day()?.midnight().assume_utc())
+    // The last date that there is has no next day.
+    let next = date.next_day().map(Date::midnight).or_else(|| date.with_hms(23, 59, 59).ok());
+    Some(next?.assume_utc())
 }
 
 /// Refuses annotations under our prefix that mean nothing.

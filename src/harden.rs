@@ -88,7 +88,8 @@ pub fn harden<'v>(
         annotation::ours(subject.pod.annotations(), &policy.annotation_prefix).collect();
     let mut refusals = Vec::new();
     exemption::check_names(subject, &entries, &mut refusals);
-    let exemptions = exemption::read(subject, &entries, &policy.exemptions, now, &mut refusals);
+    let exemptions =
+        exemption::read(subject, &entries, &policy.annotation_prefix, &policy.exemptions, now, &mut refusals);
     let tuning = tuning::read(subject, &entries, &mut refusals);
     let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes);
     for rule in RuleId::ALL {
@@ -119,8 +120,9 @@ fn holding(policy: &Policy, results: &Results) -> RuleSet {
 fn annotate(subject: &Subject<'_, '_>, policy: &Policy, holding: RuleSet, patch: &mut Patch) -> bool {
     let annotations = subject.pod.annotations();
     let written = annotations.and_then(|annotations| annotations.get(&policy.hardened_key));
+    let in_force = policy.modes.iter().any(|mode| mode.is_in_force());
     // A pod that needs nothing is left without; a claim that is not ours is corrected.
-    if !subject.reaches_pod() || (patch.is_empty() && written.is_none()) {
+    if !in_force || !subject.reaches_pod() || (patch.is_empty() && written.is_none()) {
         return true;
     }
     let mut value = String::with_capacity(256);

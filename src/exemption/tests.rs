@@ -23,7 +23,7 @@ fn exemptions(
     let entries: Vec<Ours<'_>> = annotation::ours(pod.annotations(), "pod-hardener.dev").collect();
     let mut refusals = Vec::new();
     check_names(&subject, &entries, &mut refusals);
-    let exemptions = read(&subject, &entries, policy, NOW, &mut refusals);
+    let exemptions = read(&subject, &entries, "pod-hardener.dev", policy, NOW, &mut refusals);
     let db = exemptions.containers.get(1).copied().unwrap_or_default();
     let refusals = refusals.into_iter().map(|refusal| (refusal.reason, refusal.message)).collect();
     (exemptions.pod, db, refusals)
@@ -53,6 +53,7 @@ fn times() {
     let policy = ExemptionPolicy::default();
     for (until, expected) in [
         ("2026-11-22", None),
+        ("9999-12-31", None),
         ("2026-11-22T12:00:01Z", None),
         ("2026-11-22T14:00:00+01:00", None),
         ("2026-11-22T12:00:00Z", Some(RefusalReason::Expired)),
@@ -130,4 +131,16 @@ fn only_what_policy_allows() {
 fn a_reason_may_be_optional() {
     let policy = ExemptionPolicy { require_reason: false, ..ExemptionPolicy::default() };
     assert_eq!(exemptions(&[EXEMPT], &policy).0, seccomp());
+}
+
+#[test]
+fn one_container_is_not_exempted_from_what_is_about_the_pod() {
+    let annotations = [("db.pod-hardener.dev/exempt", "service-account-token,seccomp"), REASON];
+    let (_, db, refusals) = exemptions(&annotations, &ExemptionPolicy::default());
+    assert_eq!(db, seccomp());
+    assert!(refusals[0].1.contains("write pod-hardener.dev/exempt"), "{refusals:?}");
+    let (_, db, refusals) =
+        exemptions(&[("db.pod-hardener.dev/exempt", "all"), REASON], &ExemptionPolicy::default());
+    assert!(db.contains(RuleId::capabilities) && !db.contains(RuleId::host_namespaces));
+    assert!(refusals.is_empty(), "{refusals:?}");
 }

@@ -10,6 +10,7 @@ pub const META: Meta = Meta {
     mode: Mode::Enforce,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "– (`RuntimeDefault` is what nodes with AppArmor use anyway; written down, nodes without it refuse the pod)",
     replaces: "`appArmorProfile: {type: Unconfined}` and the legacy annotation `container.apparmor.security.beta.kubernetes.io/<container>: unconfined` are removed, both together",
     why: "Unconfined takes a container out of the profile that keeps it from the node's files and mounts.",

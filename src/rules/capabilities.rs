@@ -13,6 +13,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "the literal `ALL` in `drop`; what the author added stays. A container that may run as root keeps the small set of `rootCapabilities`: root with nothing at all breaks most images. Where the author added `ALL`, dropping it would take everything back: left, and said",
     replaces: "added capabilities outside `allowed`, in any spelling (`CAP_` prefix, case); allowed ones are written as Pod Security wants them",
     why: "Capabilities are root in pieces. A process that needs none should have none, whatever else goes wrong.",
@@ -36,12 +37,14 @@ pub struct Params {
     /// What authors may add under `enforce`; Pod Security restricted allows NET_BIND_SERVICE only.
     pub allowed: Vec<String>,
     /// What a container that may run as root keeps of the runtime's default set when ALL is dropped.
+    /// The built-in list is a part of containerd's default set; on CRI-O leave out AUDIT_WRITE and SYS_CHROOT.
     pub root_capabilities: Vec<String>,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        // The small set with which all of 33 measured root images ran; each is in every runtime's default set.
+        // The small set with which all of 33 measured root images ran; each is in containerd's default set
+        // (CRI-O's own has neither AUDIT_WRITE nor SYS_CHROOT: leave them out there).
         let root = [
             "AUDIT_WRITE",
             "CHOWN",
@@ -125,9 +128,12 @@ fn drop_all(desk: &mut Desk<'_, '_>, number: usize, root: &[String]) {
         return;
     }
     let dropped = view.dropped_capabilities();
+    // Runtimes read "all" in any case: what drops everything today gets nothing back.
+    let nothing_back =
+        dropped.iter().any(|name| is_same(name, ALL)) || privileged::stays_privileged(desk, number);
     let missing: Vec<Cow<'_, str>> = root
         .iter()
-        .filter(|_| !privileged::stays_privileged(desk, number))
+        .filter(|_| !nothing_back)
         .filter(|name| !stays(name) && !dropped.iter().any(|other| is_same(other, name)))
         .map(|name| Cow::Owned(name.clone()))
         .collect();
@@ -238,6 +244,9 @@ mod tests {
                     "capabilities": {"add": ["CHOWN"], "drop": ["CAP_KILL", "SETUID", "setgid"]}}}]}),
                 expect: &[(ADD, json!(["CHOWN", "AUDIT_WRITE", "DAC_OVERRIDE", "FOWNER",
                     "NET_BIND_SERVICE", "SYS_CHROOT"]))] },
+            Case { name: "dropped in lower case: runtimes read it", mode: Default, results: &[Injected],
+                spec: json!({"containers": [{"name": "a", "securityContext": {"capabilities": {"drop": ["all"]}}}]}),
+                expect: &[(DROP, json!(["all", "ALL"])), (ADD, Value::Null)] },
             Case { name: "already dropped by the author", mode: Default, results: &[], expect: &[(ADD, Value::Null)],
                 spec: json!({"containers": [{"name": "a", "securityContext": {
                     "capabilities": {"drop": ["ALL"]}}}]}) },

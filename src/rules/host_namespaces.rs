@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: true,
     sets: "–",
     replaces: "`hostPID`, `hostIPC`, `hostNetwork: true` by `false`; with the host network also the host ports that API defaulting had filled in",
     why: "With the node's process, IPC or network namespace a container sees and reaches what belongs to the node and to other pods.",

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Observe,
     safe: false,
+    pod_wide: true,
     sets: "–",
     replaces: "nothing: without its volume the pod would not be the same; it is reported",
     why: "A hostPath is the node's file system: container sockets, credentials of the kubelet, logs of others.",

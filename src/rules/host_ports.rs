@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "–",
     replaces: "`hostPort` is removed; the container's port stays",
     why: "A host port goes around Services and NetworkPolicies, and ties the pod to nodes where it is free.",

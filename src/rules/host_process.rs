@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Observe,
     safe: false,
+    pod_wide: false,
     sets: "–",
     replaces: "nothing: a host process has no image of its own to run in a container; it is reported",
     why: "A HostProcess container is a process of the Windows host with the host's network and account.",

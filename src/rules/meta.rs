@@ -26,6 +26,8 @@ pub struct Meta {
     pub enforced: Mode,
     /// Whether the rule is in the preset `safe`: those broke nothing in the measurement.
     pub safe: bool,
+    /// Whether it is about the pod as a whole, so that no single container can be exempted from it.
+    pub pod_wide: bool,
     /// What is set where the author left it unset.
     pub sets: &'static str,
     /// What `enforce` also replaces.

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Enforce,
     safe: true,
+    pod_wide: false,
     sets: "`allowPrivilegeEscalation: false`, except beside `privileged` or an added SYS_ADMIN, where the API server refuses it",
     replaces: "`true`",
     why: "It sets `no_new_privs`: setuid programs and file capabilities give nothing, so a stolen process stays what it was.",

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "–",
     replaces: "`privileged: true` by `false`; mounts with `mountPropagation: Bidirectional`, which only a privileged container may have, become `HostToContainer`",
     why: "A privileged container has every capability, every device and no seccomp, AppArmor or SELinux confinement: it is root on the node.",

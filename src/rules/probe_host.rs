@@ -9,6 +9,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Observe,
     safe: false,
+    pod_wide: false,
     sets: "–",
     replaces: "nothing: without its host the probe would ask something else and the pod might never be ready; it is reported",
     why: "The kubelet sends the request from the node: a `host` lets a pod's author make it ask anything that the node can reach.",

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Enforce,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "–",
     replaces: "`procMount: Unmasked` by `Default`",
     why: "The runtime hides the parts of /proc that show or change the kernel; Unmasked shows them all.",

@@ -15,6 +15,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "`readOnlyRootFilesystem: true`, and an emptyDir of the container's own on `/tmp` and on every other path that policy or annotation names. A path that the author mounts already, in whatever spelling, is left as it is. A new ephemeral container gets its target's /tmp, since no volume can be added to a running pod",
     replaces: "`false`",
     why: "What cannot be written cannot be replaced: no dropped tools, no changed binaries, no persistence inside the container.",
@@ -80,14 +81,14 @@ fn add_writable_paths(desk: &mut Desk<'_, '_>, params: &Params, number: usize, b
     let asked = desk.tuning.writable_paths(number);
     let mut paths: Vec<Cow<'_, str>> = Vec::new();
     for path in from_policy.iter().map(String::as_str).chain(asked) {
-        let path = normalize(path).into_owned();
-        if !paths.iter().any(|other| *other == path) {
-            paths.push(Cow::Owned(path));
+        let path = normalize(path);
+        if !paths.contains(&path) && !is_taken(desk, number, &path) {
+            paths.push(path);
         }
     }
     for path in &paths {
         let below_another = paths.iter().any(|other| other != path && is_within(path, other));
-        if below_another || is_taken(desk, number, path) {
+        if below_another {
             continue;
         }
         if desk.subject.slots[number].kind == ContainerType::Ephemeral {
@@ -98,11 +99,19 @@ fn add_writable_paths(desk: &mut Desk<'_, '_>, params: &Params, number: usize, b
     }
 }
 
-/// A path is taken by a mount or device on it, and by a mount above it: a directory of that volume is its owner's.
+/// A path is taken by a mount or device on it or above it: a directory of that volume is its owner's.
 fn is_taken(desk: &Desk<'_, '_>, number: usize, path: &str) -> bool {
     let view = desk.subject.slots[number].view;
-    let mounted = view.mounts().iter().any(|mount| is_within(path, &normalize(&mount.mount_path)));
-    mounted || view.devices().iter().any(|device| normalize(&device.device_path) == path)
+    let mounts = view.mounts().iter().map(|mount| &mount.mount_path);
+    let devices = view.devices().iter().map(|device| &device.device_path);
+    mounts.chain(devices).any(|taken| is_within(path, &normalize(taken)))
+}
+
+/// Names of volumes, and names that mounts refer to: a StatefulSet's claims become volumes only in its pods.
+fn is_name_taken(desk: &Desk<'_, '_>, name: &str) -> bool {
+    desk.subject.spec.volumes().iter().any(|volume| volume.name == *name)
+        || desk.plan.pod.volumes_added.iter().any(|volume| volume.name == name)
+        || desk.subject.slots.iter().any(|slot| slot.view.mounts().iter().any(|mount| mount.name == *name))
 }
 
 fn mount_empty_dir(
@@ -112,14 +121,8 @@ fn mount_empty_dir(
     path: &str,
     by_author: bool,
 ) {
-    let name = {
-        let own = desk.subject.spec.volumes();
-        let added = &desk.plan.pod.volumes_added;
-        volume_name(&desk.subject.slots[number].view.name, path, |name| {
-            own.iter().any(|volume| volume.name == *name)
-                || added.iter().any(|volume| volume.name == name)
-        })
-    };
+    let container = &desk.subject.slots[number].view.name;
+    let name = volume_name(container, path, |name| is_name_taken(desk, name));
     let size_limit = (!params.size_limit.is_empty()).then(|| Cow::Owned(params.size_limit.clone()));
     let edit = |plan: &mut crate::plan::Plan<'_>| {
         plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit });
@@ -137,22 +140,31 @@ fn mount_empty_dir(
 
 /// An ephemeral container cannot bring a volume: it shares the path with the container that it looks into.
 fn mount_targets_volume(desk: &mut Desk<'_, '_>, number: usize, path: &str) {
-    let subject = desk.subject;
-    let target = subject.slots[number].view.target_container_name.as_deref();
-    let target = subject.slots.iter().find(|slot| Some(slot.view.name.as_str()) == target);
-    let mounts = target.map(|slot| slot.view.mounts()).unwrap_or_default();
-    let volume = mounts.iter().find(|mount| normalize(&mount.mount_path) == path).map(|mount| &mount.name);
-    let is_empty_dir = |name: &str| {
-        let volume = subject.spec.volumes().iter().find(|volume| volume.name == *name);
-        volume.is_some_and(|volume| volume.kind.as_deref().is_none_or(|kind| kind == "emptyDir"))
+    let place = Place::Container(number);
+    let Some(volume) = targets_empty_dir(desk, number, path) else {
+        desk.impossible(place, Note::of("a running pod takes no volume for ", path.to_owned()));
+        return;
     };
-    if let Some(name) = volume.filter(|name| is_empty_dir(name)) {
-        let volume = Cow::Owned(name.as_str().to_owned());
-        desk.also(|plan| {
-            let mount = Mount { volume, path: Cow::Owned(path.to_owned()) };
-            plan.containers[number].mounts_added.push(mount);
-        });
+    desk.also(|plan| {
+        let mount = Mount { volume: Cow::Owned(volume), path: Cow::Owned(path.to_owned()) };
+        plan.containers[number].mounts_added.push(mount);
+    });
+}
+
+/// The emptyDir that the target of an ephemeral container has, or is to have, on a path.
+fn targets_empty_dir(desk: &Desk<'_, '_>, number: usize, path: &str) -> Option<String> {
+    let subject = desk.subject;
+    let name = subject.slots[number].view.target_container_name.as_deref()?;
+    let target = subject.slots.iter().position(|slot| slot.view.name.as_str() == name)?;
+    let planned = &desk.plan.containers[target].mounts_added;
+    if let Some(mount) = planned.iter().find(|mount| mount.path == path) {
+        return Some(mount.volume.clone().into_owned());
     }
+    let mounts = subject.slots[target].view.mounts();
+    let mount = mounts.iter().find(|mount| normalize(&mount.mount_path) == path)?;
+    let volume = subject.spec.volumes().iter().find(|volume| *volume.name == *mount.name)?;
+    let empty_dir = volume.kind.as_deref().is_none_or(|kind| kind == "emptyDir");
+    empty_dir.then(|| mount.name.as_str().to_owned())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Enforce,
     safe: true,
+    pod_wide: false,
     sets: "requests and limits of cpu, memory and ephemeral-storage, per container type. A request that the author set is never above our limit: the limit is then at least twice the request. Where the author set a limit, the API makes it the request. Where the pod has `resources` of its own for cpu or memory, its containers get none for it. Ephemeral containers may have none",
     replaces: "–",
     why: "A container without limits can starve its node and every other pod on it.",

@@ -13,6 +13,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "`runAsNonRoot: true`, `runAsUser` and `runAsGroup` 65532. Left alone: a container whose author insists on root (uid 0, `runAsNonRoot: false`, privileged, or with capabilities that only root can use), and the image's own numeric user where the author says `runAsNonRoot: true` without a uid. `fsGroup` only where annotation or policy ask for it, with `OnRootMismatch`",
     replaces: "uid and gid 0, `runAsNonRoot: false`, supplemental group 0; on Windows `ContainerAdministrator`",
     why: "Root in a container is root on the node as soon as anything else gives way: a mounted path, a kernel flaw, a runtime flaw.",
@@ -208,7 +209,14 @@ fn replace_unused_pod_root(desk: &mut Desk<'_, '_>, params: &Params, pod: Identi
     if !desk.replaces() || !desk.subject.reaches_pod() || !desk.covers_all() {
         return;
     }
-    desk.also(|plan| {
+    let edits = &desk.plan.pod;
+    let unused = (pod.user == Some(0) && edits.run_as_user.is_none())
+        || (pod.group == Some(0) && edits.run_as_group.is_none())
+        || (pod.non_root == Some(false) && edits.run_as_non_root.is_none());
+    if !unused {
+        return;
+    }
+    desk.replace(Place::Pod, Note::new("root at the pod, which no container inherits"), |plan| {
         if pod.user == Some(0) && plan.pod.run_as_user.is_none() {
             plan.pod.run_as_user = Some(params.run_as_user);
         }

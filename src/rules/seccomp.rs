@@ -11,6 +11,7 @@ pub const META: Meta = Meta {
     mode: Mode::Enforce,
     enforced: Mode::Enforce,
     safe: true,
+    pod_wide: false,
     sets: "`seccompProfile: {type: RuntimeDefault}`, at the pod where all containers agree",
     replaces: "`Unconfined`; the legacy seccomp annotations, without effect since Kubernetes 1.27, that contradict the field and would make the API server refuse the pod",
     why: "RuntimeDefault takes away the system calls that ordinary programs never make and kernel exploits like.",
@@ -66,13 +67,17 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
     let settled = settle(pod, &shares, desk.subject.reaches_pod());
     // A pod-level Unconfined that nobody inherits is refused by Pod Security all the same.
     let unused = pod == Some(Profile::Unconfined) && desk.replaces() && desk.covers_all();
-    let reaches_pod = desk.subject.reaches_pod();
+    let unused = unused && settled.pod.is_none() && desk.subject.reaches_pod() && !contradicted;
     desk.also(|plan| {
-        plan.pod.seccomp = settled.pod.is_some() || (unused && reaches_pod && !contradicted);
+        plan.pod.seccomp = settled.pod.is_some();
         for (number, _) in settled.containers {
             plan.containers[number].seccomp = true;
         }
     });
+    if unused {
+        let note = Note::new("Unconfined at the pod, which no container inherits");
+        desk.replace(Place::Pod, note, |plan| plan.pod.seccomp = true);
+    }
 }
 
 fn target(desk: &mut Desk<'_, '_>, number: usize, now: Option<Profile>) -> Option<Profile> {
@@ -151,7 +156,7 @@ mod tests {
             Case { name: "pod unconfined", mode: Enforce, results: &[Replaced],
                 spec: json!({"securityContext": unconfined(), "containers": [{"name": "a"}]}),
                 expect: &[(POD, json!("RuntimeDefault"))] },
-            Case { name: "pod unconfined, inherited by nobody", mode: Enforce, results: &[],
+            Case { name: "pod unconfined, inherited by nobody", mode: Enforce, results: &[Replaced],
                 spec: json!({"securityContext": unconfined(), "containers": [
                     {"name": "a", "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}]}),
                 expect: &[(POD, json!("RuntimeDefault"))] },

@@ -10,6 +10,7 @@ pub const META: Meta = Meta {
     mode: Mode::Enforce,
     enforced: Mode::Enforce,
     safe: false,
+    pod_wide: false,
     sets: "–",
     replaces: "a `type` other than container_t, container_init_t, container_kvm_t, container_engine_t, and any `user` or `role`, are removed; the `level` stays",
     why: "Types such as spc_t switch off the confinement that keeps a container from the node's files.",

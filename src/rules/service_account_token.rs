@@ -12,6 +12,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Enforce,
     safe: true,
+    pod_wide: true,
     sets: "`automountServiceAccountToken: false`, and removes the token volume that the ServiceAccount admission plugin has injected by then, with its mounts in every container. By `scope`: pods of the account `default` only (built in until the cluster's bindings are known), or all",
     replaces: "an explicit `true`",
     why: "A token that nobody uses is a way into the API server for whoever gets a file read in the container.",

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Off,
     enforced: Mode::Off,
     safe: false,
+    pod_wide: true,
     sets: "`enableServiceLinks: false`. The API fills in `true`, so `true` counts as unset",
     replaces: "`true`",
     why: "The environment of every process would list all services of the namespace, as a map for whoever gets in; with thousands of services processes fail to start.",

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Observe,
     safe: false,
+    pod_wide: true,
     sets: "–",
     replaces: "nothing: the workload asked for a kernel parameter; it is reported",
     why: "Sysctls outside the safe list reach beyond the pod, or switch off what protects it.",

@@ -9,6 +9,7 @@ pub const META: Meta = Meta {
     mode: Mode::Default,
     enforced: Mode::Default,
     safe: false,
+    pod_wide: true,
     sets: "the sysctl `net.ipv4.ip_unprivileged_port_start=0`, where a container that will not be root declares a port below 1024 and the pod is not on the host network",
     replaces: "–",
     why: "Without root, binding port 80 fails unless the pod's network allows it. The sysctl is namespaced, on Pod Security's safe list, and containerd's own default; other runtimes may differ.",

@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Off,
     enforced: Mode::Off,
     safe: false,
+    pod_wide: true,
     sets: "`hostUsers: false`, except with host namespaces, block devices or NFS volumes, which the API server or the kubelet refuse beside it",
     replaces: "`hostUsers: true`",
     why: "Root inside is nobody outside. All of 44 measured workloads ran in one unchanged.",

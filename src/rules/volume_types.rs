@@ -8,6 +8,7 @@ pub const META: Meta = Meta {
     mode: Mode::Observe,
     enforced: Mode::Observe,
     safe: false,
+    pod_wide: true,
     sets: "–",
     replaces: "nothing: the data is where it is; it is reported (hostPath by its own rule)",
     why: "Drivers inside the kernel or the kubelet (NFS, iSCSI, RBD, gitRepo, flexVolume …) let a pod's author choose what the node mounts.",

@@ -61,7 +61,7 @@ fn root_by_the_author() {
             spec: json!({"securityContext": {"runAsUser": 0}, "containers": [{"name": "a"},
                 {"name": "b", "securityContext": {"runAsUser": 9}}]}),
             expect: &[(POD, json!({"runAsUser": 0})), (A, Value::Null), (B, json!({"runAsUser": 9, "runAsNonRoot": true}))] },
-        Case { name: "pod root that nobody inherits", mode: Enforce, results: &[],
+        Case { name: "pod root that nobody inherits", mode: Enforce, results: &[Replaced],
             spec: json!({"securityContext": {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": false},
                 "containers": [{"name": "a", "securityContext": all()}]}),
             expect: &[(POD, all()), (A, all())] },
