@@ -132,7 +132,12 @@ impl Run<'_> {
         }
     }
 
-    fn manifest<W: Write>(&mut self, name: &str, manifest: &Manifest<'_>, sink: &mut Sink<W>) -> io::Result<()> {
+    fn manifest<W: Write>(
+        &mut self,
+        name: &str,
+        manifest: &Manifest<'_>,
+        sink: &mut Sink<W>,
+    ) -> io::Result<()> {
         let mut outcomes = Vec::with_capacity(manifest.documents.len());
         for document in &manifest.documents {
             match document.harden(&self.policies, self.args.namespace.as_deref(), self.now) {

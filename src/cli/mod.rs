@@ -78,9 +78,7 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
 
 /// Who reads our output has read enough (`| head`).
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {

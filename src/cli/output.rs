@@ -117,7 +117,8 @@ impl<W: Write> Sink<W> {
         for workload in file.outcomes.iter().flat_map(|outcome| &outcome.workloads) {
             if workload.changed {
                 let rules = names(changed_rules(workload));
-                let rules = if rules.is_empty() { "the annotation that says what was hardened" } else { &rules };
+                let rules =
+                    if rules.is_empty() { "the annotation that says what was hardened" } else { &rules };
                 self.put(&format!("{}: {}: would change: {rules}\n", file.name, workload.label()))?;
             }
         }

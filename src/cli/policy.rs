@@ -80,7 +80,8 @@ fn validate(files: &[String]) -> anyhow::Result<Exit> {
     for file in files {
         match policy::load(file) {
             Ok(policies) => {
-                let names: Vec<&str> = policies.policies().iter().map(|policy: &Policy| policy.name.as_str()).collect();
+                let names: Vec<&str> =
+                    policies.policies().iter().map(|policy: &Policy| policy.name.as_str()).collect();
                 writeln!(io::stdout().lock(), "{file}: valid: {}", names.join(", "))?;
             }
             Err(error) => {

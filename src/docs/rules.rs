@@ -59,7 +59,9 @@ pub fn rule_markdown(rule: RuleId) -> String {
 /// Every rule in one table, in Markdown.
 #[must_use]
 pub fn rules_table() -> String {
-    let mut out = String::from("| rule | mode | sets where unset | what `enforce` also replaces |\n| --- | --- | --- | --- |\n");
+    let mut out = String::from(
+        "| rule | mode | sets where unset | what `enforce` also replaces |\n| --- | --- | --- | --- |\n",
+    );
     for rule in RuleId::ALL {
         let Meta { mode, sets, replaces, .. } = rule.meta();
         let cell = |text: &str| if text.is_empty() { "–".to_owned() } else { text.replace('|', "\\|") };

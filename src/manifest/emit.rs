@@ -131,7 +131,8 @@ fn is_plain(content: &str, in_flow: bool) -> bool {
         c => c.is_ascii_alphanumeric(),
     };
     // `host:port` is one word in a block; a colon at the end or before a space is a key's.
-    let colons = content.split(':').skip(1).all(|rest| !in_flow && !rest.is_empty() && !rest.starts_with(' '));
+    let colons =
+        content.split(':').skip(1).all(|rest| !in_flow && !rest.is_empty() && !rest.starts_with(' '));
     (first.is_ascii_alphanumeric() || matches!(first, '/' | '_' | '.' | '('))
         && content.chars().all(|c| c == ':' || inner(c))
         && colons
@@ -143,12 +144,15 @@ fn is_plain(content: &str, in_flow: bool) -> bool {
 
 /// `12:30` is a number to YAML 1.1, though not to kubectl; and so are dates something of their own.
 fn is_sexagesimal(content: &str) -> bool {
-    content.bytes().all(|c| c.is_ascii_digit() || matches!(c, b':' | b'.' | b'_' | b'-' | b'+' | b'T' | b'Z' | b' '))
+    content
+        .bytes()
+        .all(|c| c.is_ascii_digit() || matches!(c, b':' | b'.' | b'_' | b'-' | b'+' | b'T' | b'Z' | b' '))
 }
 
 /// Whether a text of several lines can stand behind `|`.
 fn is_literal(content: &str) -> bool {
-    let printable = |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}'));
+    let printable =
+        |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}'));
     content.trim_end_matches('\n').contains('\n')
         && content.chars().all(printable)
         && !content.starts_with([' ', '\n'])
@@ -196,14 +200,87 @@ mod tests {
     #[test]
     fn everything_written_is_read_back() {
         let texts = [
-            "", " ", "a", "yes", "Y", "null", "~", "1", "0644", "1e3", "1_0", "12:30", "2001-01-01", "a: b", "a:b",
-            "a:", "- a", "-", "--", "---", "...", "# a", "a #b", "a#b", "*a", "&a", "!a", "%a", "@a", "`a", "{a", "[a", "a,b", "a]",
-            "a}", "'a'", "\"a\"", "a'b", "\\", "\t", "a\tb", " a", "a ", "a\nb", "a\nb\n", "a\n\nb\n\n", "\na\nb", " a\nb", "a \nb",
-            "a\r\nb", "ä", "😀", "\u{85}", "\u{2028}", "\u{feff}", "\u{7f}", "\u{0}", "<<", "=", "?", "? a", "|", ">", "/tmp",
-            "a/b:1.2@sha256:ff", "$(VAR)", "0x1F", "0o7", ".inf", ".5", "+1", "-1", "a\u{0}\nb",
+            "",
+            " ",
+            "a",
+            "yes",
+            "Y",
+            "null",
+            "~",
+            "1",
+            "0644",
+            "1e3",
+            "1_0",
+            "12:30",
+            "2001-01-01",
+            "a: b",
+            "a:b",
+            "a:",
+            "- a",
+            "-",
+            "--",
+            "---",
+            "...",
+            "# a",
+            "a #b",
+            "a#b",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "@a",
+            "`a",
+            "{a",
+            "[a",
+            "a,b",
+            "a]",
+            "a}",
+            "'a'",
+            "\"a\"",
+            "a'b",
+            "\\",
+            "\t",
+            "a\tb",
+            " a",
+            "a ",
+            "a\nb",
+            "a\nb\n",
+            "a\n\nb\n\n",
+            "\na\nb",
+            " a\nb",
+            "a \nb",
+            "a\r\nb",
+            "ä",
+            "😀",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}",
+            "\u{7f}",
+            "\u{0}",
+            "<<",
+            "=",
+            "?",
+            "? a",
+            "|",
+            ">",
+            "/tmp",
+            "a/b:1.2@sha256:ff",
+            "$(VAR)",
+            "0x1F",
+            "0o7",
+            ".inf",
+            ".5",
+            "+1",
+            "-1",
+            "a\u{0}\nb",
         ];
         for text in texts {
-            for value in [json!({"k": text}), json!({text: [text, {text: text}]}), json!([text]), json!([[text, 1.5], {"a": [{}]}, null, true])] {
+            for value in [
+                json!({"k": text}),
+                json!({text: [text, {text: text}]}),
+                json!([text]),
+                json!([[text, 1.5], {"a": [{}]}, null, true]),
+            ] {
                 for list_indent in [0, 2] {
                     let yaml = written(&value, list_indent);
                     let tree = super::super::yaml::read(&yaml, 1).expect(&yaml).expect("a document");

@@ -87,14 +87,14 @@ impl Document<'_> {
         outcome: &mut Outcome,
     ) -> Result<(), ManifestError> {
         let pod = document.pointer(&place.pointer).unwrap_or(document).to_string();
-        let view: Pod<'_> = serde_json::from_str(&pod)
-            .map_err(|error| self.error_in_pod(&pod, &place, &error))?;
+        let view: Pod<'_> =
+            serde_json::from_str(&pod).map_err(|error| self.error_in_pod(&pod, &place, &error))?;
         // Without a spec there is nothing to harden; the API server says so better than we could.
         let Some(subject) = Subject::new(&view, Reach::Pod) else { return Ok(()) };
         let facts = Facts { namespace: place.namespace.as_deref().unwrap_or_default() };
         let hardened = harden(&subject, policies, facts, now);
-        let operations = operations(&hardened.patch.to_json(), &place.pointer)
-            .map_err(|error| self.internal(&error))?;
+        let operations =
+            operations(&hardened.patch.to_json(), &place.pointer).map_err(|error| self.internal(&error))?;
         outcome.workloads.push(Workload {
             warnings: message::warnings(&hardened, &subject),
             policy: hardened.policy.name.clone(),

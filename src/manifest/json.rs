@@ -23,7 +23,8 @@ pub(super) fn error_at(text: &str, first_line: usize, error: &serde_json::Error)
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = message.strip_suffix(&place).unwrap_or(&message);
-    let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+    let line_start =
+        text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
     let offset = line_start + error.column().saturating_sub(1);
     ManifestError::at(text, offset.min(text.len()), first_line, message)
 }
@@ -93,7 +94,11 @@ fn span(raw: &RawValue, text: &str) -> std::ops::Range<usize> {
     start..start + raw.get().len()
 }
 
-fn node(raw: &RawValue, text: &str, duplicates: &mut Vec<(usize, String)>) -> Result<Node, serde_json::Error> {
+fn node(
+    raw: &RawValue,
+    text: &str,
+    duplicates: &mut Vec<(usize, String)>,
+) -> Result<Node, serde_json::Error> {
     let content = if raw.get().starts_with(['{', '[']) {
         match serde_json::from_str(raw.get())? {
             Shallow::Object(fields) => Content::Map(Style::Flow, entries(fields, text, duplicates)?),
@@ -206,7 +211,10 @@ mod tests {
         let expected = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
         assert_eq!(pretty(&value.to_string()), expected);
         assert_eq!(pretty(&expected), expected);
-        assert_eq!(pretty("{\"n\":123456789012345678901234.10}"), "{\n  \"n\": 123456789012345678901234.10\n}\n");
+        assert_eq!(
+            pretty("{\"n\":123456789012345678901234.10}"),
+            "{\n  \"n\": 123456789012345678901234.10\n}\n"
+        );
     }
 
     #[test]

@@ -57,9 +57,7 @@ impl Node {
             Content::Map(Style::Block, entries) => {
                 entries.last().map_or(self.span.end, |entry| entry.value.end(text))
             }
-            Content::List(Style::Block, items) => {
-                items.last().map_or(self.span.end, |item| item.end(text))
-            }
+            Content::List(Style::Block, items) => items.last().map_or(self.span.end, |item| item.end(text)),
             Content::BlockScalar => block_scalar_end(text, &self.span),
             Content::Scalar | Content::Alias | Content::Map(..) | Content::List(..) => self.span.end,
         }

@@ -16,8 +16,8 @@ pub(super) fn resolve(text: &str) -> Result<Value, &'static str> {
             return Ok(Value::Bool(false));
         }
         "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
-        | "-.inf" | "-.Inf" | "-.INF" => return Err("infinity and NaN have no place in JSON"),
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf"
+        | "-.Inf" | "-.INF" => return Err("infinity and NaN have no place in JSON"),
         _ => {}
     }
     let number = match first {
@@ -67,13 +67,8 @@ fn float(text: &str) -> Option<Number> {
         return None;
     }
     let number: f64 = text.parse().ok()?;
-    let whole = format!("{number:.0}");
-    if number.fract() == 0.0 {
-        if let Ok(number) = whole.parse::<i64>() {
-            return Some(number.into());
-        }
-    }
-    Number::from_f64(number)
+    let whole = if number.fract() == 0.0 { format!("{number:.0}").parse::<i64>().ok() } else { None };
+    whole.map_or_else(|| Number::from_f64(number), |whole| Some(whole.into()))
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`

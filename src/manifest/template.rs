@@ -82,10 +82,11 @@ fn is_pod_template(template: &Value) -> bool {
     let containers = template.pointer("/spec/containers").and_then(Value::as_array);
     fields.keys().all(|key| key == "metadata" || key == "spec")
         && containers.is_some_and(|containers| {
-            !containers.is_empty() && containers.iter().all(|container| {
-                let is_text = |field| container.get(field).is_some_and(Value::is_string);
-                is_text("name") && is_text("image")
-            })
+            !containers.is_empty()
+                && containers.iter().all(|container| {
+                    let is_text = |field| container.get(field).is_some_and(Value::is_string);
+                    is_text("name") && is_text("image")
+                })
         })
 }
 

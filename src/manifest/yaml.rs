@@ -61,9 +61,7 @@ pub(super) fn read(text: &str, first_line: usize) -> std::result::Result<Option<
         duplicates: Vec::new(),
         aliases: 0,
     };
-    reader.stream().map_err(|failure| {
-        ManifestError::at(text, failure.offset, first_line, failure.message)
-    })
+    reader.stream().map_err(|failure| ManifestError::at(text, failure.offset, first_line, failure.message))
 }
 
 impl<'t> Reader<'t> {
@@ -74,7 +72,9 @@ impl<'t> Reader<'t> {
             match event {
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 Event::StreamEnd => break,
-                _ if tree.is_some() => return Err(self.failure(&span, "a second document without `---` before it")),
+                _ if tree.is_some() => {
+                    return Err(self.failure(&span, "a second document without `---` before it"));
+                }
                 event => {
                     let (root, value) = self.node(event, &span, 0)?;
                     let duplicates = std::mem::take(&mut self.duplicates);
@@ -88,7 +88,9 @@ impl<'t> Reader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span)> {
         match self.parser.next() {
             Some(next) => Ok(next?),
-            None => Err(Failure { offset: self.text.len(), message: "the document ends too early".to_owned() }),
+            None => {
+                Err(Failure { offset: self.text.len(), message: "the document ends too early".to_owned() })
+            }
         }
     }
 
@@ -131,8 +133,7 @@ impl<'t> Reader<'t> {
             _ => return Err(self.failure(span, "a value is missing")),
         };
         if anchor != 0 {
-            let anchored =
-                Anchored { depth: depth_of(&value), weight: weight(&value), value: value.clone() };
+            let anchored = Anchored { depth: depth_of(&value), weight: weight(&value), value: value.clone() };
             self.anchors.insert(anchor, anchored);
         }
         Ok((node, value))

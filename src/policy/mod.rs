@@ -69,7 +69,8 @@ impl Policy {
 /// The policy as a file again, every mode written out; resolved, it is the same policy.
 impl From<&Policy> for HardeningPolicy {
     fn from(policy: &Policy) -> Self {
-        let is_preset = |preset: &Preset| RuleId::ALL.iter().all(|rule| preset.mode(*rule) == policy.mode(*rule));
+        let is_preset =
+            |preset: &Preset| RuleId::ALL.iter().all(|rule| preset.mode(*rule) == policy.mode(*rule));
         let mut rules = policy.rules.clone();
         for rule in RuleId::ALL {
             rules.set_mode(*rule, policy.mode(*rule));

@@ -12,7 +12,13 @@ fn bad_yaml_has_its_place_and_the_other_files_are_done() {
         ("b.yaml", CONFIG_MAP),
         ("c.json", "{\"a\": 1,}"),
     ]);
-    let output = run(&["harden", &files.path("a.yaml"), &files.path("b.yaml"), &files.path("c.json"), &files.path("d.yaml")]);
+    let output = run(&[
+        "harden",
+        &files.path("a.yaml"),
+        &files.path("b.yaml"),
+        &files.path("c.json"),
+        &files.path("d.yaml"),
+    ]);
     assert_eq!(output.code, 3);
     assert_eq!(output.stdout, CONFIG_MAP, "of a file with an error nothing is printed");
     let lines: Vec<&str> = output.stderr.lines().collect();

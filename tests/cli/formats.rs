@@ -9,7 +9,8 @@ fn json_keeps_shape_order_and_numbers() {
     let input = r#"{"spec":{"containers":[{"name":"a","image":"i"}]},"kind":"Pod","apiVersion":"v1",
         "x-big":123456789012345678901234567890,"x-float":1.10,"x-text":"\u00e4\/"}"#;
     let output = harden(input, &["-o", "json"]);
-    for kept in ["\n  \"x-big\": 123456789012345678901234567890,", "\n  \"x-float\": 1.10,", "\"\\u00e4\\/\""] {
+    for kept in ["\n  \"x-big\": 123456789012345678901234567890,", "\n  \"x-float\": 1.10,", "\"\\u00e4\\/\""]
+    {
         assert!(output.contains(kept), "{output}");
     }
     let pod: Value = serde_json::from_str(&output).expect("one document");
@@ -77,7 +78,11 @@ fn warnings_go_to_stderr_and_quiet_ends_them() {
     let input = POD.replace("spec:\n", "spec:\n  hostPID: true\n");
     let loud = run_with(&["harden", "-"], &input);
     assert!(loud.stderr.contains("warning: stdin: Pod/web: host-namespaces observed: "), "{}", loud.stderr);
-    assert!(loud.stderr.contains("warning: stdin: Pod/web: hardened by policy restricted: "), "{}", loud.stderr);
+    assert!(
+        loud.stderr.contains("warning: stdin: Pod/web: hardened by policy restricted: "),
+        "{}",
+        loud.stderr
+    );
     assert_eq!(loud.stdout, harden(&input, &[]));
 }
 
@@ -86,5 +91,10 @@ fn a_manifest_cannot_write_to_the_terminal() {
     let input = POD.replace("name: web\nspec", "name: \"w\\e[2Jb\"\nspec");
     let loud = run_with(&["harden", "-o", "summary"], &input);
     assert!(loud.stderr.contains("warning"), "{}", loud.stderr);
-    assert!(!loud.stderr.contains('\u{1b}') && !loud.stdout.contains('\u{1b}'), "{} {}", loud.stderr, loud.stdout);
+    assert!(
+        !loud.stderr.contains('\u{1b}') && !loud.stdout.contains('\u{1b}'),
+        "{} {}",
+        loud.stderr,
+        loud.stdout
+    );
 }

@@ -66,7 +66,9 @@ fn help_version_and_completions() {
     assert_eq!(help.code, 2);
     assert!(help.stderr.contains("Usage: pod-hardener <COMMAND>"), "{}", help.stderr);
     assert!(run(&["--version"]).stdout.starts_with("pod-hardener "));
-    for command in [&["--help"][..], &["harden", "--help"], &["explain", "--help"], &["policy", "show", "--help"]] {
+    for command in
+        [&["--help"][..], &["harden", "--help"], &["explain", "--help"], &["policy", "show", "--help"]]
+    {
         let help = run(command);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Example"), "{}", help.stdout);

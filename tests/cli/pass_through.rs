@@ -6,12 +6,16 @@ use crate::support::{CONFIG_MAP, Files, POD, harden, run};
 fn documents_without_a_pod_are_the_same_bytes() {
     let no_newline = CONFIG_MAP.trim_end();
     let windows = CONFIG_MAP.replace('\n', "\r\n");
-    let marked = format!("\u{feff}# licence\n---\n# Source: chart/a.yaml\n{CONFIG_MAP}---\n---\n{CONFIG_MAP}...\n# end\n");
+    let marked = format!(
+        "\u{feff}# licence\n---\n# Source: chart/a.yaml\n{CONFIG_MAP}---\n---\n{CONFIG_MAP}...\n# end\n"
+    );
     let directive = "%YAML 1.1\n---\na: 1\n";
     let json = "{\"apiVersion\":\"v1\", \"kind\" :\"ConfigMap\",\n\t\"data\":{\"n\":1.10}}";
     let stream = format!("{json} {json}\n\n");
     let text = "just a text";
-    for input in ["", "\n\n", "# nothing\n", CONFIG_MAP, no_newline, &windows, &marked, directive, json, &stream, text] {
+    for input in
+        ["", "\n\n", "# nothing\n", CONFIG_MAP, no_newline, &windows, &marked, directive, json, &stream, text]
+    {
         assert_eq!(harden(input, &[]), input, "{input:?}");
     }
     for input in [json, &stream] {

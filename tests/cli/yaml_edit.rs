@@ -64,7 +64,10 @@ apiVersion: v1
 fn lists_are_indented_as_the_document_does() {
     let indented = POD.replace("  - name", "    - name").replace("    image", "      image");
     let output = harden(&indented, &[]);
-    assert!(output.contains("      volumeMounts:\n        - name: tmp-web\n          mountPath: /tmp\n"), "{output}");
+    assert!(
+        output.contains("      volumeMounts:\n        - name: tmp-web\n          mountPath: /tmp\n"),
+        "{output}"
+    );
     let output = harden(POD, &[]);
     assert!(output.contains("    volumeMounts:\n    - name: tmp-web\n      mountPath: /tmp\n"), "{output}");
     assert_kept(POD, &output);

@@ -66,7 +66,10 @@ fn every_kind_with_a_pod_template_is_hardened() {
         ("v1", "ReplicationController"),
         ("argoproj.io/v1alpha1", "Rollout"),
     ] {
-        items.push((json!({"apiVersion": version, "kind": kind, "spec": {"template": template}}), "/spec/template"));
+        items.push((
+            json!({"apiVersion": version, "kind": kind, "spec": {"template": template}}),
+            "/spec/template",
+        ));
     }
     items.push((
         json!({"apiVersion": "batch/v1", "kind": "CronJob", "spec": {"jobTemplate": job}}),
@@ -99,7 +102,8 @@ fn the_namespace_decides_the_policy() {
         (&named, &["-n", "other"], "shop-only: "),
     ] {
         let pod = &values(input, &[&["--policy", &path], arguments].concat())[0];
-        let annotation = pod["metadata"]["annotations"]["pod-hardener.dev/hardened"].as_str().expect("annotated");
+        let annotation =
+            pod["metadata"]["annotations"]["pod-hardener.dev/hardened"].as_str().expect("annotated");
         assert!(annotation.starts_with(expected), "{annotation}");
     }
 }

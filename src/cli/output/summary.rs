@@ -61,8 +61,11 @@ impl Totals {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let Self { files, workloads, changed, results } = self;
         writeln!(out, "Files: {files}; workloads: {workloads}; changing: {changed}.")?;
-        let results: Vec<String> =
-            LISTED.iter().zip(results).map(|(result, count)| format!("{} {count}", result.as_str())).collect();
+        let results: Vec<String> = LISTED
+            .iter()
+            .zip(results)
+            .map(|(result, count)| format!("{} {count}", result.as_str()))
+            .collect();
         writeln!(out, "Rules, counted once for each workload: {}.", results.join(", "))
     }
 }
