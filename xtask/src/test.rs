@@ -9,7 +9,7 @@ use crate::run;
 const CLOSING_LINE: &str = "test result:";
 
 /// Where the end-to-end tests find Kubernetes.
-const ASSETS: &str = "POD_HARDENER_E2E_ASSETS";
+const ASSETS: &str = "E2E_ASSETS";
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut results = vec![workspace(args)?];
