@@ -30,6 +30,7 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod installation;
 mod manifests;
 mod mirror;
 mod other_mutator;
@@ -101,6 +102,7 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        installation::tests(),
         mirror::tests(),
         outage::tests(),
         pod_security::tests(),
