@@ -43,14 +43,12 @@ impl Api {
     }
 
     pub(crate) async fn create(&self, path: &str, object: &Value) -> Answer {
-        self.send(Method::POST, path, Some(("application/json", object)))
-            .await
+        self.send(Method::POST, path, Some(("application/json", object))).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
-        self.send(Method::DELETE, path, Some(("application/json", &options)))
-            .await
+        self.send(Method::DELETE, path, Some(("application/json", &options))).await
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Answer {
@@ -77,10 +75,7 @@ impl Api {
             });
         }
         let headers = head.headers.get_all("warning").iter();
-        let warnings = headers
-            .filter_map(|header| header.to_str().ok())
-            .map(warning)
-            .collect();
+        let warnings = headers.filter_map(|header| header.to_str().ok()).map(warning).collect();
         Ok(Accepted { object, warnings })
     }
 }

@@ -24,9 +24,7 @@ pub(crate) struct Binaries(pub(crate) Vec<PathBuf>);
 impl Binaries {
     fn find(&self, name: &str) -> PathBuf {
         let mut candidates = self.0.iter().map(|folder| folder.join(name));
-        candidates
-            .find(|file| file.is_file())
-            .unwrap_or_else(|| panic!("no {name} in {:?}", self.0))
+        candidates.find(|file| file.is_file()).unwrap_or_else(|| panic!("no {name} in {:?}", self.0))
     }
 }
 
@@ -92,9 +90,7 @@ impl Cluster {
     pub(crate) fn version(&self) -> String {
         let output = self.kubectl(&["version"]).output().expect("kubectl");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let version = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Server Version: "));
+        let version = text.lines().find_map(|line| line.strip_prefix("Server Version: "));
         version.unwrap_or("of an unknown version").to_owned()
     }
 
@@ -105,9 +101,7 @@ impl Cluster {
 
     /// Leaves the folder with the logs where it is, and says where.
     pub(crate) fn keep_logs(self) -> PathBuf {
-        let Self {
-            processes, folder, ..
-        } = self;
+        let Self { processes, folder, .. } = self;
         drop(processes);
         folder.keep()
     }
@@ -214,10 +208,7 @@ impl Cluster {
             }],
         });
         let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-        self.api(ADMIN)
-            .create(path, &binding)
-            .await
-            .expect("a role binding");
+        self.api(ADMIN).create(path, &binding).await.expect("a role binding");
     }
 }
 

@@ -7,31 +7,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::corpus::{PUBLIC, TRICKY, prepare, report, taken_without_us};
+use crate::Test;
+use crate::corpus::{for_each_corpus, prepare, report, taken_without_us};
 use crate::fixture::{Fixture, Namespace, Server};
 use crate::manifests::{Corpus, Sample, obstacles};
 use crate::pod_security::RESTRICTED;
 use crate::pods::as_sent;
-use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
-    for (name, corpus) in [("public", PUBLIC), ("tricky", TRICKY)] {
-        let own = [
-            test(&format!("command_line::{name}::is_taken"), move |fixture| {
-                is_taken(fixture, corpus)
-            }),
-            test(
-                &format!("command_line::{name}::enforced_is_restricted"),
-                move |fixture| is_restricted(fixture, corpus),
-            ),
-            test(
-                &format!("command_line::{name}::the_webhook_agrees"),
-                move |fixture| the_webhook_agrees(fixture, corpus),
-            ),
-        ];
-        tests.extend(own.map(|test| test.needs(&(corpus.folder)())));
-    }
+    let mut tests = for_each_corpus("command_line::is_taken", is_taken);
+    tests.extend(for_each_corpus("command_line::enforced_is_restricted", is_restricted));
+    tests.extend(for_each_corpus("command_line::the_webhook_agrees", the_webhook_agrees));
     tests
 }
 
@@ -95,10 +81,7 @@ async fn refused(namespace: &Namespace, samples: &[Sample], policy: &str) -> Vec
     let mut failures = Vec::new();
     for sample in samples {
         let outcome = match hardened(sample, policy) {
-            Ok(pod) => namespace
-                .try_pod(&pod)
-                .await
-                .map_err(|refused| refused.message),
+            Ok(pod) => namespace.try_pod(&pod).await.map_err(|refused| refused.message),
             Err(reason) => Err(reason),
         };
         if let Err(reason) = outcome {
@@ -110,10 +93,7 @@ async fn refused(namespace: &Namespace, samples: &[Sample], policy: &str) -> Vec
 
 /// A pod that was hardened as a file is admitted by the webhook as it is.
 async fn the_webhook_agrees(fixture: Arc<Fixture>, corpus: Corpus) {
-    for (policy, server) in [
-        ("restricted", Server::BuiltIn),
-        ("enforced", Server::Enforced),
-    ] {
+    for (policy, server) in [("restricted", Server::BuiltIn), ("enforced", Server::Enforced)] {
         let samples = taken_without_us(&fixture, corpus).await;
         let without = admitted(&fixture, Server::None, &samples, policy).await;
         let with = admitted(&fixture, server, &samples, policy).await;
@@ -122,10 +102,7 @@ async fn the_webhook_agrees(fixture: Arc<Fixture>, corpus: Corpus) {
             .filter(|(_, (without, with))| without != with)
             .map(|(sample, (without, with))| {
                 let changes = crate::corpus::changes(without, with);
-                format!(
-                    "{policy}: {}: the webhook changes\n{changes}",
-                    sample.source
-                )
+                format!("{policy}: {}: the webhook changes\n{changes}", sample.source)
             })
             .collect();
         report(&samples, &failures);
@@ -133,12 +110,7 @@ async fn the_webhook_agrees(fixture: Arc<Fixture>, corpus: Corpus) {
 }
 
 /// The samples, hardened as files, as they are admitted in a namespace of this server.
-async fn admitted(
-    fixture: &Fixture,
-    server: Server,
-    samples: &[Sample],
-    policy: &str,
-) -> Vec<Value> {
+async fn admitted(fixture: &Fixture, server: Server, samples: &[Sample], policy: &str) -> Vec<Value> {
     fixture
         .with_temp_namespace(server, &[], async |namespace| {
             prepare(namespace, samples).await;
@@ -162,10 +134,7 @@ fn comparable(pod: &Value) -> Value {
     if let Some(metadata) = pod["metadata"].as_object_mut() {
         metadata.remove("namespace");
     }
-    let names: Vec<String> = crate::pods::token_volumes(&pod)
-        .into_iter()
-        .map(ToOwned::to_owned)
-        .collect();
+    let names: Vec<String> = crate::pods::token_volumes(&pod).into_iter().map(ToOwned::to_owned).collect();
     let mut text = pod.to_string();
     for name in names {
         text = text.replace(&name, "kube-api-access");

@@ -6,39 +6,41 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, Namespace, Server};
+use crate::generated;
 use crate::manifests::{Corpus, Sample, corpus, obstacles, samples, tricky};
 use crate::pod_security::RESTRICTED;
-use crate::pods::as_sent;
+use crate::pods::{self, as_sent};
 use crate::{Test, test};
 
-pub(crate) const PUBLIC: Corpus = Corpus {
-    folder: corpus,
-    at_least: 240,
-};
+/// Public projects' manifests.
+const PUBLIC: Corpus = Corpus { name: "public", samples: || samples(&corpus()), at_least: 240 };
 
 /// Some need what the oldest supported version does not have.
-pub(crate) const TRICKY: Corpus = Corpus {
-    folder: tricky,
-    at_least: 40,
-};
+const TRICKY: Corpus = Corpus { name: "tricky", samples: || samples(&tricky()), at_least: 40 };
+
+const GENERATED: Corpus = Corpus { name: "generated", samples: generated::samples, at_least: 150 };
+
+/// A test for each collection of pods; the public projects' may not be at hand.
+pub(crate) fn for_each_corpus<F, T>(topic: &str, run: F) -> Vec<Test>
+where
+    F: FnOnce(Arc<Fixture>, Corpus) -> T + Copy + Send + 'static,
+    T: Future<Output = ()>,
+{
+    let bind = |collection: Corpus| {
+        let name = format!("{topic}::{}", collection.name);
+        test(&name, move |fixture| run(fixture, collection))
+    };
+    vec![bind(PUBLIC).needs(&corpus()), bind(TRICKY), bind(GENERATED)]
+}
 
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
-    for (name, corpus) in [("public", PUBLIC), ("tricky", TRICKY)] {
-        let own = [
-            test(&format!("corpus::{name}::built_in"), move |fixture| {
-                stays_acceptable(fixture, corpus, Server::BuiltIn)
-            }),
-            test(&format!("corpus::{name}::enforced"), move |fixture| {
-                stays_acceptable(fixture, corpus, Server::Enforced)
-            }),
-            test(
-                &format!("corpus::{name}::enforced_is_restricted"),
-                move |fixture| becomes_restricted(fixture, corpus),
-            ),
-        ];
-        tests.extend(own.map(|test| test.needs(&(corpus.folder)())));
-    }
+    let mut tests = for_each_corpus("corpus::built_in", |fixture, corpus| {
+        stays_acceptable(fixture, corpus, Server::BuiltIn)
+    });
+    tests.extend(for_each_corpus("corpus::enforced", |fixture, corpus| {
+        stays_acceptable(fixture, corpus, Server::Enforced)
+    }));
+    tests.extend(for_each_corpus("corpus::enforced_is_restricted", becomes_restricted));
     tests
 }
 
@@ -65,6 +67,10 @@ async fn complaint(namespace: &Namespace, sample: &Sample) -> Option<String> {
         Ok(accepted) => as_sent(&accepted.object),
         Err(refused) => return Some(format!("{source}: no longer taken: {}", refused.message)),
     };
+    let stuck = pods::unstartable(&once);
+    if stuck != pods::unstartable(&sample.pod) {
+        return Some(format!("{source}: the kubelet would not start {stuck:?}"));
+    }
     match namespace.try_pod(&once).await {
         Ok(accepted) => {
             let twice = as_sent(&accepted.object);
@@ -73,10 +79,7 @@ async fn complaint(namespace: &Namespace, sample: &Sample) -> Option<String> {
                 format!("{source}: the second pass changes\n{changes}")
             })
         }
-        Err(refused) => Some(format!(
-            "{source}: no longer taken twice: {}",
-            refused.message
-        )),
+        Err(refused) => Some(format!("{source}: no longer taken twice: {}", refused.message)),
     }
 }
 
@@ -106,18 +109,12 @@ async fn becomes_restricted(fixture: Arc<Fixture>, corpus: Corpus) {
 }
 
 pub(crate) fn report(samples: &[Sample], failures: &[String]) {
-    assert!(
-        failures.is_empty(),
-        "{} of {} pods:\n{}",
-        failures.len(),
-        samples.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} of {} pods:\n{}", failures.len(), samples.len(), failures.join("\n"));
 }
 
 /// The pods that the API server takes as they are.
 pub(crate) async fn taken_without_us(fixture: &Fixture, corpus: Corpus) -> Vec<Sample> {
-    let all = samples(&(corpus.folder)());
+    let all = (corpus.samples)();
     let (taken, refused) = fixture
         .with_temp_namespace(Server::None, &[], async |namespace| {
             prepare(namespace, &all).await;
@@ -133,10 +130,7 @@ pub(crate) async fn taken_without_us(fixture: &Fixture, corpus: Corpus) -> Vec<S
         .await;
     let (count, least) = (taken.len(), corpus.at_least);
     let refused = refused.join("\n");
-    assert!(
-        count >= least,
-        "only {count} of {least} pods are taken without us:\n{refused}"
-    );
+    assert!(count >= least, "only {count} of {least} pods are taken without us:\n{refused}");
     taken
 }
 
@@ -149,28 +143,12 @@ pub(crate) async fn prepare(namespace: &Namespace, samples: &[Sample]) {
     for name in named(samples, &["priorityClassName"]) {
         let path = "/apis/scheduling.k8s.io/v1/priorityclasses";
         let value = json!({"value": 1000});
-        create(
-            namespace,
-            path,
-            "scheduling.k8s.io/v1",
-            "PriorityClass",
-            name,
-            value,
-        )
-        .await;
+        create(namespace, path, "scheduling.k8s.io/v1", "PriorityClass", name, value).await;
     }
     for name in named(samples, &["runtimeClassName"]) {
         let path = "/apis/node.k8s.io/v1/runtimeclasses";
         let handler = json!({"handler": name});
-        create(
-            namespace,
-            path,
-            "node.k8s.io/v1",
-            "RuntimeClass",
-            name,
-            handler,
-        )
-        .await;
+        create(namespace, path, "node.k8s.io/v1", "RuntimeClass", name, handler).await;
     }
 }
 
@@ -183,14 +161,7 @@ fn named<'a>(samples: &'a [Sample], fields: &[&str]) -> BTreeSet<&'a str> {
         .collect()
 }
 
-async fn create(
-    namespace: &Namespace,
-    path: &str,
-    version: &str,
-    kind: &str,
-    name: &str,
-    mut object: Value,
-) {
+async fn create(namespace: &Namespace, path: &str, version: &str, kind: &str, name: &str, mut object: Value) {
     object["apiVersion"] = json!(version);
     object["kind"] = json!(kind);
     object["metadata"] = json!({"name": name});

@@ -11,10 +11,7 @@ use crate::pods::assert_hardened;
 use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test(
-        "deployment::only_its_pods_change",
-        only_its_pods_change,
-    )]
+    vec![test("deployment::only_its_pods_change", only_its_pods_change)]
 }
 
 fn deployment() -> Value {
@@ -54,11 +51,7 @@ async fn only_its_pods_change(fixture: Arc<Fixture>) {
 
 async fn create(namespace: &Namespace) {
     let path = apps(namespace, "deployments");
-    namespace
-        .api
-        .create(&path, &deployment())
-        .await
-        .expect("a Deployment");
+    namespace.api.create(&path, &deployment()).await.expect("a Deployment");
 }
 
 async fn template(namespace: &Namespace, object: &str) -> Value {

@@ -15,19 +15,11 @@ const PROFILES: [&str; 5] = ["general", "baseline", "restricted", "netadmin", "s
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("ephemeral::the_first_is_hardened", the_first_is_hardened),
-        test(
-            "ephemeral::the_second_is_hardened_and_the_first_stays",
-            the_second,
-        ),
+        test("ephemeral::the_second_is_hardened_and_the_first_stays", the_second),
         test("ephemeral::every_debug_profile_works", every_debug_profile),
-        test(
-            "ephemeral::restricted_admits_a_debug_container",
-            restricted_admits,
-        ),
-        test(
-            "ephemeral::enforced_repairs_the_general_profile",
-            enforced_repairs,
-        ),
+        test("ephemeral::a_copy_to_debug_is_hardened", a_copy_is_hardened),
+        test("ephemeral::restricted_admits_a_debug_container", restricted_admits),
+        test("ephemeral::enforced_repairs_the_general_profile", enforced_repairs),
     ]
 }
 
@@ -36,21 +28,12 @@ async fn debug(fixture: &Fixture, namespace: &Namespace, name: &str, profile: &s
     let before = pod(namespace).await;
     let container = format!("--container={name}");
     let profile = format!("--profile={profile}");
-    let args = [
-        "debug",
-        "nginx",
-        "--image=busybox:1.37",
-        &container,
-        &profile,
-    ];
+    let args = ["debug", "nginx", "--image=busybox:1.37", &container, &profile];
     let output = fixture.kubectl(namespace, &args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{profile}: {said}");
     let after = pod(namespace).await;
-    assert_eq!(
-        without_the_new_one(&before, name),
-        without_the_new_one(&after, name)
-    );
+    assert_eq!(without_the_new_one(&before, name), without_the_new_one(&after, name));
     pods::container(&after, name);
     after
 }
@@ -60,11 +43,7 @@ fn without_the_new_one(pod: &Value, name: &str) -> Value {
     let mut spec = pod["spec"].clone();
     let mut others = Vec::new();
     if let Some(list) = spec["ephemeralContainers"].as_array() {
-        others.extend(
-            list.iter()
-                .filter(|container| container["name"] != name)
-                .cloned(),
-        );
+        others.extend(list.iter().filter(|container| container["name"] != name).cloned());
     }
     spec["ephemeralContainers"] = json!(others);
     json!({"annotations": pod["metadata"]["annotations"], "spec": spec})
@@ -113,11 +92,7 @@ async fn every_debug_profile(fixture: Arc<Fixture>) {
                 let pod = pod(namespace).await;
                 // What a profile is for stays, where the policy does not enforce otherwise.
                 let context = &pods::container(&pod, "sysadmin")["securityContext"];
-                assert_eq!(
-                    context["privileged"] == true,
-                    server == Server::BuiltIn,
-                    "{context}"
-                );
+                assert_eq!(context["privileged"] == true, server == Server::BuiltIn, "{context}");
             })
             .await;
     }

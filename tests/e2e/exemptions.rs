@@ -11,19 +11,10 @@ use crate::{Test, test};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("exemptions::one_rule_is_honoured_with_a_reason", one_rule),
-        test(
-            "exemptions::all_rules_are_honoured_with_a_reason",
-            all_rules,
-        ),
+        test("exemptions::all_rules_are_honoured_with_a_reason", all_rules),
         test("exemptions::one_container_can_be_exempted", one_container),
-        test(
-            "exemptions::those_that_are_wrong_harden_and_warn",
-            wrong_ones,
-        ),
-        test(
-            "exemptions::kubectl_prints_why_one_is_refused",
-            kubectl_prints_why,
-        ),
+        test("exemptions::those_that_are_wrong_harden_and_warn", wrong_ones),
+        test("exemptions::kubectl_prints_why_one_is_refused", kubectl_prints_why),
     ]
 }
 
@@ -95,10 +86,7 @@ async fn one_container(fixture: Arc<Fixture>) {
 /// Exemptions that are not to be honoured, and what the warning has to name.
 fn wrong() -> Vec<(Value, &'static str)> {
     vec![
-        (
-            json!({"pod-hardener.dev/exempt": "all"}),
-            "pod-hardener.dev/exempt-reason",
-        ),
+        (json!({"pod-hardener.dev/exempt": "all"}), "pod-hardener.dev/exempt-reason"),
         (
             json!({
                 "pod-hardener.dev/exempt": "capabilites",
@@ -129,9 +117,7 @@ async fn wrong_ones(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
             for (annotations, named) in wrong() {
-                let admitted = namespace
-                    .admits(&pods::annotated("nginx", annotations))
-                    .await;
+                let admitted = namespace.admits(&pods::annotated("nginx", annotations)).await;
                 assert_hardened(&admitted.object);
                 let warnings = ours(&admitted.warnings);
                 assert!(
@@ -146,22 +132,12 @@ async fn wrong_ones(fixture: Arc<Fixture>) {
 async fn kubectl_prints_why(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
-            let args = [
-                "run",
-                "nginx",
-                "--image=nginx:1.29",
-                "--annotations=pod-hardener.dev/exempt=all",
-            ];
+            let args = ["run", "nginx", "--image=nginx:1.29", "--annotations=pod-hardener.dev/exempt=all"];
             let output = fixture.kubectl(namespace, &args);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{said}");
-            let mut warnings = said
-                .lines()
-                .filter(|line| line.starts_with("Warning: pod-hardener"));
-            assert!(
-                warnings.any(|line| line.contains("exempt-reason")),
-                "{said}"
-            );
+            let mut warnings = said.lines().filter(|line| line.starts_with("Warning: pod-hardener"));
+            assert!(warnings.any(|line| line.contains("exempt-reason")), "{said}");
             let pod = namespace.api.get(&namespace.path("pods/nginx")).await;
             assert_hardened(&pod.expect("a pod").object);
         })

@@ -57,18 +57,12 @@ impl Fixture {
         let enforced = Webhook::start(&cluster, "enforced", &args, "Fail", 10).await;
         let timeout = OUTAGE_TIMEOUT_SECONDS;
         let outage = Webhook::start(&cluster, "outage", &[], "Ignore", timeout).await;
-        let fixture = Self {
-            cluster,
-            webhooks: vec![built_in, enforced],
-            outage,
-            namespaces: AtomicU32::new(0),
-        };
+        let fixture =
+            Self { cluster, webhooks: vec![built_in, enforced], outage, namespaces: AtomicU32::new(0) };
         for server in [Server::BuiltIn, Server::Enforced, Server::Outage] {
             let namespace = fixture.namespace(server, &[]).await;
-            until_called(&namespace.api, &namespace.name, |pod| {
-                pods::annotation(pod, HARDENED).is_some()
-            })
-            .await;
+            until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
+                .await;
         }
         fixture
     }
@@ -99,15 +93,10 @@ impl Fixture {
             object["metadata"]["labels"][label] = json!(value);
         }
         let api = self.cluster.api(ADMIN);
-        api.create("/api/v1/namespaces", &object)
-            .await
-            .expect("a namespace");
+        api.create("/api/v1/namespaces", &object).await.expect("a namespace");
         let path = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
-        until(
-            &format!("{name} has its default service account"),
-            async || api.get(&path).await.is_ok(),
-        )
-        .await;
+        until(&format!("{name} has its default service account"), async || api.get(&path).await.is_ok())
+            .await;
         Namespace { name, api }
     }
 
@@ -136,10 +125,7 @@ pub(crate) struct Namespace {
 impl Namespace {
     /// The same namespace, used by another user.
     pub(crate) fn seen_by(&self, fixture: &Fixture, user: &str) -> Self {
-        Self {
-            name: self.name.clone(),
-            api: fixture.cluster.api(user),
-        }
+        Self { name: self.name.clone(), api: fixture.cluster.api(user) }
     }
 
     /// `/api/v1/namespaces/NAME/RESOURCE`

@@ -28,6 +28,7 @@ mod deployment;
 mod ephemeral;
 mod exemptions;
 mod fixture;
+mod generated;
 mod manifests;
 mod mirror;
 mod other_mutator;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// A folder of manifests.
+/// A collection of pods.
 #[derive(Clone, Copy)]
 pub(crate) struct Corpus {
-    pub(crate) folder: fn() -> PathBuf,
+    pub(crate) name: &'static str,
+    pub(crate) samples: fn() -> Vec<Sample>,
     /// With fewer pods than this that the API server takes something is wrong with the test.
     pub(crate) at_least: usize,
 }
@@ -54,18 +55,13 @@ pub(crate) fn samples(folder: &Path) -> Vec<Sample> {
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     let mut found = Vec::new();
     for path in paths {
         if path.is_dir() {
             found.extend(files(&path));
-        } else if path
-            .extension()
-            .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|e| end == *e))
-        {
+        } else if path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|e| end == *e)) {
             found.push(path);
         }
     }
@@ -86,12 +82,9 @@ fn bare_pod(object: &Value, name: &str) -> Option<Value> {
         "Pod" => object,
         "PodTemplate" => &object["template"],
         "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"],
-        "Deployment"
-        | "DaemonSet"
-        | "StatefulSet"
-        | "ReplicaSet"
-        | "ReplicationController"
-        | "Job" => &object["spec"]["template"],
+        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            &object["spec"]["template"]
+        }
         _ => return None,
     };
     let mut spec = template["spec"].clone();
@@ -121,9 +114,7 @@ fn add_claims(object: &Value, spec: &mut Value) {
     let mut volumes: Vec<Value> = list(&spec["volumes"]).cloned().collect();
     volumes.retain(|volume| !names.contains(&&volume["name"]));
     volumes.extend(
-        names
-            .into_iter()
-            .map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}})),
+        names.into_iter().map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}})),
     );
     spec["volumes"] = json!(volumes);
 }
@@ -144,15 +135,8 @@ pub(crate) fn obstacles(pod: &Value) -> Vec<&'static str> {
         found.push("a probe or a lifecycle handler that names a host");
     }
     let mut contexts: Vec<&Value> = vec![&spec["securityContext"]];
-    contexts.extend(
-        containers
-            .iter()
-            .map(|container| &container["securityContext"]),
-    );
-    if contexts
-        .iter()
-        .any(|context| context["windowsOptions"]["hostProcess"] == true)
-    {
+    contexts.extend(containers.iter().map(|container| &container["securityContext"]));
+    if contexts.iter().any(|context| context["windowsOptions"]["hostProcess"] == true) {
         found.push("a Windows host process");
     }
     found
@@ -174,10 +158,7 @@ fn has_restricted_type(volume: &Value) -> bool {
         "projected",
         "secret",
     ];
-    let mut fields = volume
-        .as_object()
-        .into_iter()
-        .flat_map(|fields| fields.keys());
+    let mut fields = volume.as_object().into_iter().flat_map(|fields| fields.keys());
     fields.all(|field| field == "name" || allowed.contains(&field.as_str()))
 }
 
@@ -209,8 +190,6 @@ fn names_a_host(container: &Value) -> bool {
         &lifecycle["postStart"],
         &lifecycle["preStop"],
     ];
-    let mut actions = handlers
-        .iter()
-        .flat_map(|handler| [&handler["httpGet"], &handler["tcpSocket"]]);
+    let mut actions = handlers.iter().flat_map(|handler| [&handler["httpGet"], &handler["tcpSocket"]]);
     actions.any(|action| action["host"].as_str().is_some_and(|host| !host.is_empty()))
 }

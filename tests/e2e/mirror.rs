@@ -17,10 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 fn mirror_pod() -> Value {
-    let mut pod = pods::annotated(
-        "nginx",
-        json!({"kubernetes.io/config.mirror": "0123456789"}),
-    );
+    let mut pod = pods::annotated("nginx", json!({"kubernetes.io/config.mirror": "0123456789"}));
     pod["spec"]["nodeName"] = json!("node-1");
     pod
 }

@@ -79,18 +79,13 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     });
     let mut response = Response::new(Full::from(answer.to_string()));
     let json = hyper::header::HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, json);
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
     Ok(response)
 }
 
 fn patch(pod: &Value) -> Value {
     let containers = pod["spec"]["containers"].as_array();
-    let mut names = containers
-        .into_iter()
-        .flatten()
-        .map(|container| &container["name"]);
+    let mut names = containers.into_iter().flatten().map(|container| &container["name"]);
     if names.any(|name| name == ADDED) {
         return json!([]);
     }

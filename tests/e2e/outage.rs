@@ -14,10 +14,7 @@ use crate::{Test, test};
 const BOUND: Duration = Duration::from_secs(2 * OUTAGE_TIMEOUT_SECONDS + 20);
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test(
-        "outage::pods_pass_at_most_the_timeout_late",
-        pods_pass,
-    )]
+    vec![test("outage::pods_pass_at_most_the_timeout_late", pods_pass)]
 }
 
 async fn pods_pass(fixture: Arc<Fixture>) {
@@ -44,9 +41,6 @@ async fn passes(namespace: &Namespace) -> Duration {
     let admitted = namespace.admits(&pods::plain("nginx")).await;
     let late = begin.elapsed();
     assert_untouched(&admitted.object);
-    assert!(
-        late < BOUND,
-        "a timeout of {OUTAGE_TIMEOUT_SECONDS} s, and {late:?}"
-    );
+    assert!(late < BOUND, "a timeout of {OUTAGE_TIMEOUT_SECONDS} s, and {late:?}");
     late
 }

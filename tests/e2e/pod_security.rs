@@ -13,20 +13,11 @@ pub(crate) const RESTRICTED: (&str, &str) = ("pod-security.kubernetes.io/enforce
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test(
-            "pod_security::refuses_plain_pods_without_us",
-            refuses_without_us,
-        ),
+        test("pod_security::refuses_plain_pods_without_us", refuses_without_us),
         test("pod_security::admits_plain_pods_with_us", admits_with_us),
         test("pod_security::keeps_what_it_admits", keeps_what_it_admits),
-        test(
-            "pod_security::enforced_repairs_insecure_pods",
-            enforced_repairs,
-        ),
-        test(
-            "pod_security::the_built_in_policy_leaves_the_authors_choices",
-            leaves_choices,
-        ),
+        test("pod_security::enforced_repairs_insecure_pods", enforced_repairs),
+        test("pod_security::the_built_in_policy_leaves_the_authors_choices", leaves_choices),
     ]
 }
 
@@ -64,10 +55,7 @@ fn plain_pods() -> Vec<Value> {
                 }],
             }),
         ),
-        pods::plain_with(
-            "nginx-empty-context",
-            container(json!({"securityContext": {}})),
-        ),
+        pods::plain_with("nginx-empty-context", container(json!({"securityContext": {}}))),
     ]
 }
 
@@ -158,10 +146,7 @@ async fn leaves_choices(fixture: Arc<Fixture>) {
             assert_eq!(context["privileged"], true);
             assert_eq!(context["runAsUser"], 0);
             assert_eq!(context["allowPrivilegeEscalation"], true);
-            assert_eq!(
-                context["capabilities"]["add"],
-                json!(["SYS_ADMIN", "NET_RAW"])
-            );
+            assert_eq!(context["capabilities"]["add"], json!(["SYS_ADMIN", "NET_RAW"]));
             // The rule `seccomp` is one of those that the built-in policy enforces.
             let seccomp = pods::effective(&admitted, container, "seccompProfile");
             assert_eq!(seccomp["type"], "RuntimeDefault");

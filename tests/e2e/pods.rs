@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 pub(crate) const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The fields of a pod that hold containers.
-pub(crate) const CONTAINER_FIELDS: [&str; 3] =
-    ["initContainers", "containers", "ephemeralContainers"];
+pub(crate) const CONTAINER_FIELDS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// A pod as most people write it: an image and a port.
 pub(crate) fn plain(name: &str) -> Value {
@@ -47,9 +46,7 @@ pub(crate) fn containers(pod: &Value) -> Vec<&Value> {
 
 /// The container of that name.
 pub(crate) fn container<'a>(pod: &'a Value, name: &str) -> &'a Value {
-    let found = containers(pod)
-        .into_iter()
-        .find(|container| container["name"] == name);
+    let found = containers(pod).into_iter().find(|container| container["name"] == name);
     found.unwrap_or_else(|| panic!("no container {name} in {pod}"))
 }
 
@@ -61,53 +58,41 @@ pub(crate) fn effective<'a>(pod: &'a Value, container: &'a Value, field: &str) -
     }
 }
 
+/// The containers that the API server takes, and no kubelet starts: root that may not be root.
+pub(crate) fn unstartable(pod: &Value) -> Vec<&str> {
+    let contradicts = |container: &&Value| {
+        let applies = |field| effective(pod, container, field);
+        applies("runAsNonRoot") == true && applies("runAsUser") == 0
+    };
+    let found = containers(pod).into_iter().filter(contradicts);
+    found.filter_map(|container| container["name"].as_str()).collect()
+}
+
 /// What keeps this container from being as hard as the built-in policy makes a plain one.
 pub(crate) fn weaknesses(pod: &Value, container: &Value) -> Vec<String> {
     let own = &container["securityContext"];
     let user = effective(pod, container, "runAsUser");
-    let drops_all = own["capabilities"]["drop"]
-        .as_array()
-        .is_some_and(|names| names.contains(&json!("ALL")));
+    let drops_all = own["capabilities"]["drop"].as_array().is_some_and(|names| names.contains(&json!("ALL")));
     let checks = [
-        (
-            "runAsNonRoot",
-            effective(pod, container, "runAsNonRoot") == true,
-        ),
+        ("runAsNonRoot", effective(pod, container, "runAsNonRoot") == true),
         ("runAsUser", user.as_u64().is_some_and(|user| user > 0)),
-        (
-            "seccompProfile",
-            effective(pod, container, "seccompProfile")["type"] == "RuntimeDefault",
-        ),
+        ("seccompProfile", effective(pod, container, "seccompProfile")["type"] == "RuntimeDefault"),
         ("capabilities", drops_all),
-        (
-            "allowPrivilegeEscalation",
-            own["allowPrivilegeEscalation"] == false,
-        ),
-        (
-            "readOnlyRootFilesystem",
-            own["readOnlyRootFilesystem"] == true,
-        ),
+        ("allowPrivilegeEscalation", own["allowPrivilegeEscalation"] == false),
+        ("readOnlyRootFilesystem", own["readOnlyRootFilesystem"] == true),
     ];
     let failed = checks.into_iter().filter(|(_, holds)| !holds);
-    failed
-        .map(|(field, _)| format!("{}: {field}", container["name"]))
-        .collect()
+    failed.map(|(field, _)| format!("{}: {field}", container["name"])).collect()
 }
 
 /// Fails unless every container of the pod is hardened.
 pub(crate) fn assert_hardened(pod: &Value) {
     let all = containers(pod);
     assert!(!all.is_empty(), "a pod without containers: {pod}");
-    let weak: Vec<String> = all
-        .into_iter()
-        .flat_map(|container| weaknesses(pod, container))
-        .collect();
+    let weak: Vec<String> = all.into_iter().flat_map(|container| weaknesses(pod, container)).collect();
     assert!(weak.is_empty(), "not hardened: {weak:?} in {pod}");
     let stamp = annotation(pod, crate::fixture::HARDENED);
-    assert!(
-        stamp.is_some(),
-        "no annotation says that it is hardened: {pod}"
-    );
+    assert!(stamp.is_some(), "no annotation says that it is hardened: {pod}");
 }
 
 /// Fails if anything of ours is in the pod.
@@ -122,23 +107,17 @@ pub(crate) fn assert_untouched(pod: &Value) {
 pub(crate) fn token_volumes(pod: &Value) -> Vec<&str> {
     let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
     let names = volumes.filter_map(|volume| volume["name"].as_str());
-    names
-        .filter(|name| name.starts_with("kube-api-access-"))
-        .collect()
+    names.filter(|name| name.starts_with("kube-api-access-")).collect()
 }
 
 /// The containers that have the token mounted.
 pub(crate) fn token_readers(pod: &Value) -> Vec<&str> {
     let reads = |container: &&Value| {
         let mounts = container["volumeMounts"].as_array().into_iter().flatten();
-        mounts
-            .into_iter()
-            .any(|mount| mount["mountPath"] == TOKEN_PATH)
+        mounts.into_iter().any(|mount| mount["mountPath"] == TOKEN_PATH)
     };
     let readers = containers(pod).into_iter().filter(reads);
-    readers
-        .filter_map(|container| container["name"].as_str())
-        .collect()
+    readers.filter_map(|container| container["name"].as_str()).collect()
 }
 
 /// The volume mounted at this path of a container.

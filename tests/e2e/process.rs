@@ -33,11 +33,7 @@ impl Process {
             .stderr(output)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
-        Self {
-            name: name.to_owned(),
-            log,
-            child: Mutex::new(child),
-        }
+        Self { name: name.to_owned(), log, child: Mutex::new(child) }
     }
 
     /// Panics, with what it said, if the program has already ended.

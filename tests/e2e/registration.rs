@@ -9,14 +9,8 @@ use crate::{Test, test};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("registration::kubectl_shows_it", kubectl_shows_it),
-        test(
-            "registration::pods_are_hardened_where_it_selects",
-            hardened_where_it_selects,
-        ),
-        test(
-            "registration::a_second_pass_changes_nothing",
-            a_second_pass_changes_nothing,
-        ),
+        test("registration::pods_are_hardened_where_it_selects", hardened_where_it_selects),
+        test("registration::a_second_pass_changes_nothing", a_second_pass_changes_nothing),
     ]
 }
 
@@ -25,10 +19,7 @@ async fn kubectl_shows_it(fixture: Arc<Fixture>) {
     let output = fixture.cluster.kubectl(&args).output().expect("kubectl");
     let text = String::from_utf8_lossy(&output.stdout);
     for name in ["built-in", "enforced", "outage"] {
-        assert!(
-            text.contains(&format!("/{name}\n")),
-            "{name} is not in {text}"
-        );
+        assert!(text.contains(&format!("/{name}\n")), "{name} is not in {text}");
     }
 }
 

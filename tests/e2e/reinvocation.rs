@@ -13,17 +13,11 @@ use crate::{Test, test};
 const SIDECAR: (&str, &str) = ("pod-hardener-e2e-sidecar", "true");
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test(
-        "reinvocation::a_sidecar_added_after_us_is_hardened",
-        sidecar_is_hardened,
-    )]
+    vec![test("reinvocation::a_sidecar_added_after_us_is_hardened", sidecar_is_hardened)]
 }
 
 async fn sidecar_is_hardened(fixture: Arc<Fixture>) {
-    let files = fixture
-        .cluster
-        .authority()
-        .issue("zz-sidecar", fixture.cluster.folder());
+    let files = fixture.cluster.authority().issue("zz-sidecar", fixture.cluster.folder());
     let registration = Registration {
         // Webhooks are called in the order of their configurations' names.
         name: "zz-sidecar",
@@ -33,20 +27,14 @@ async fn sidecar_is_hardened(fixture: Arc<Fixture>) {
         timeout_seconds: 10,
     };
     register(&fixture.cluster, &registration).await;
-    let has_sidecar = |pod: &serde_json::Value| {
-        pods::containers(pod)
-            .iter()
-            .any(|container| container["name"] == ADDED)
-    };
+    let has_sidecar =
+        |pod: &serde_json::Value| pods::containers(pod).iter().any(|container| container["name"] == ADDED);
     fixture
         .with_temp_namespace(Server::None, &[SIDECAR], async |namespace| {
             until_called(&namespace.api, &namespace.name, has_sidecar).await;
             let pod = namespace.admits(&pods::plain("nginx")).await.object;
             let added = pods::container(&pod, ADDED);
-            assert!(
-                !pods::weaknesses(&pod, added).is_empty(),
-                "hardened without us: {added}"
-            );
+            assert!(!pods::weaknesses(&pod, added).is_empty(), "hardened without us: {added}");
         })
         .await;
     fixture

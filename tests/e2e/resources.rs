@@ -10,10 +10,7 @@ use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test(
-            "resources::every_container_gets_some",
-            every_container_gets_some,
-        ),
+        test("resources::every_container_gets_some", every_container_gets_some),
         test("resources::small_limits_stay", small_limits_stay),
         test("resources::large_requests_stay", large_requests_stay),
         test("resources::fit_into_a_pods_own", fit_into_a_pods_own),
@@ -55,10 +52,7 @@ async fn small_limits_stay(fixture: Arc<Fixture>) {
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
             let pod = with_resources(&json!({"limits": limits}));
             let pod = namespace.admits(&pod).await.object;
-            assert_eq!(
-                pods::container(&pod, "nginx")["resources"]["limits"],
-                limits
-            );
+            assert_eq!(pods::container(&pod, "nginx")["resources"]["limits"], limits);
             assert_hardened(&pod);
         })
         .await;
@@ -70,10 +64,7 @@ async fn large_requests_stay(fixture: Arc<Fixture>) {
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
             let pod = with_resources(&json!({"requests": requests}));
             let pod = namespace.admits(&pod).await.object;
-            assert_eq!(
-                pods::container(&pod, "nginx")["resources"]["requests"],
-                requests
-            );
+            assert_eq!(pods::container(&pod, "nginx")["resources"]["requests"], requests);
             assert_hardened(&pod);
         })
         .await;

@@ -10,10 +10,7 @@ use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test(
-            "shapes::init_containers_and_sidecars_are_hardened",
-            init_containers,
-        ),
+        test("shapes::init_containers_and_sidecars_are_hardened", init_containers),
         test("shapes::a_pod_on_the_host_network", host_network),
         test("shapes::each_container_has_a_tmp_of_its_own", own_tmp),
         test("shapes::a_shared_tmp_stays_shared", shared_tmp),
@@ -52,16 +49,11 @@ async fn init_containers(fixture: Arc<Fixture>) {
 
 async fn host_network(fixture: Arc<Fixture>) {
     let pod = pods::plain_with("nginx", json!({"hostNetwork": true}));
-    let [built_in, enforced] = &admitted(&fixture, &pod).await[..] else {
-        unreachable!("two policies")
-    };
+    let [built_in, enforced] = &admitted(&fixture, &pod).await[..] else { unreachable!("two policies") };
     assert_hardened(built_in);
     assert_eq!(built_in["spec"]["hostNetwork"], true);
     // The API server refuses sysctls of the network's namespace there.
-    assert!(
-        built_in["spec"]["securityContext"]["sysctls"].is_null(),
-        "{built_in}"
-    );
+    assert!(built_in["spec"]["securityContext"]["sysctls"].is_null(), "{built_in}");
     assert_hardened(enforced);
     assert_ne!(enforced["spec"]["hostNetwork"], true);
     // Defaulting filled it in because of the host network; it goes as it came.
@@ -202,10 +194,7 @@ async fn null_lists(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
             let reason = namespace.refuses(&pod).await;
-            assert!(
-                reason.contains("spec.containers"),
-                "the API server's reason: {reason}"
-            );
+            assert!(reason.contains("spec.containers"), "the API server's reason: {reason}");
         })
         .await;
 }
@@ -222,10 +211,7 @@ async fn large_annotations(fixture: Arc<Fixture>) {
             })
             .await;
         for pod in admitted(&fixture, &pod).await {
-            assert_eq!(
-                pods::annotation(&pod, name).map(str::len),
-                Some(value.len())
-            );
+            assert_eq!(pods::annotation(&pod, name).map(str::len), Some(value.len()));
             let weak = pods::weaknesses(&pod, pods::container(&pod, "nginx"));
             assert!(weak.is_empty(), "{weak:?}");
         }

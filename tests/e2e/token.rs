@@ -10,16 +10,10 @@ use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test(
-            "token::the_default_accounts_is_gone_from_every_container",
-            default_account,
-        ),
+        test("token::the_default_accounts_is_gone_from_every_container", default_account),
         test("token::an_own_accounts_stays", own_account),
         test("token::one_that_the_author_asks_for_stays", asked_for),
-        test(
-            "token::enforced_takes_one_that_the_author_asks_for",
-            enforced,
-        ),
+        test("token::enforced_takes_one_that_the_author_asks_for", enforced),
     ]
 }
 

@@ -10,14 +10,8 @@ use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test(
-            "warnings::kubectl_prints_what_changed",
-            kubectl_prints_what_changed,
-        ),
-        test(
-            "warnings::name_what_could_not_be_hardened",
-            name_what_could_not_be_hardened,
-        ),
+        test("warnings::kubectl_prints_what_changed", kubectl_prints_what_changed),
+        test("warnings::name_what_could_not_be_hardened", name_what_could_not_be_hardened),
         test("warnings::are_short", are_short),
     ]
 }
@@ -51,9 +45,8 @@ async fn name_what_could_not_be_hardened(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
             let warnings = namespace.admits(&pod).await.warnings;
-            let named = |warning: &String| {
-                warning.starts_with("pod-hardener") && warning.contains("host-path")
-            };
+            let named =
+                |warning: &String| warning.starts_with("pod-hardener") && warning.contains("host-path");
             assert!(warnings.iter().any(named), "{warnings:?}");
         })
         .await;
@@ -75,10 +68,7 @@ async fn are_short(fixture: Arc<Fixture>) {
                 let warnings = namespace.admits(&pod).await.warnings;
                 let ours = |warning: &&String| warning.starts_with("pod-hardener");
                 let sizes: Vec<usize> = warnings.iter().filter(ours).map(String::len).collect();
-                assert!(
-                    !sizes.is_empty(),
-                    "nothing said about so much: {warnings:?}"
-                );
+                assert!(!sizes.is_empty(), "nothing said about so much: {warnings:?}");
                 assert!(sizes.iter().all(|&size| size <= 256), "{sizes:?}");
                 assert!(sizes.iter().sum::<usize>() <= 4096, "{sizes:?}");
             })

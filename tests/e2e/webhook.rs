@@ -113,13 +113,10 @@ fn configuration(cluster: &Cluster, registration: &Registration<'_>) -> Value {
 pub(crate) async fn until_called(api: &Api, namespace: &str, is_mutated: impl Fn(&Value) -> bool) {
     let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
     let pod = crate::pods::plain("until-called");
-    until(
-        &format!("the webhook is called in {namespace}"),
-        async || {
-            let answer = api.create(&path, &pod).await;
-            answer.is_ok_and(|accepted| is_mutated(&accepted.object))
-        },
-    )
+    until(&format!("the webhook is called in {namespace}"), async || {
+        let answer = api.create(&path, &pod).await;
+        answer.is_ok_and(|accepted| is_mutated(&accepted.object))
+    })
     .await;
 }
 

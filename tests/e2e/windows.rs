@@ -27,18 +27,13 @@ const LINUX_ONLY: [&str; 12] = [
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("windows::pods_get_no_linux_field", no_linux_field),
-        test(
-            "windows::a_node_selector_makes_no_windows_pod",
-            node_selector,
-        ),
+        test("windows::a_node_selector_makes_no_windows_pod", node_selector),
     ]
 }
 
 fn assert_no_linux_field(pod: &Value) {
     let contexts = pods::containers(pod);
-    let contexts = contexts
-        .iter()
-        .map(|container| &container["securityContext"]);
+    let contexts = contexts.iter().map(|container| &container["securityContext"]);
     for context in contexts.chain([&pod["spec"]["securityContext"]]) {
         for field in LINUX_ONLY {
             assert!(context[field].is_null(), "{field} in {context}");
@@ -71,12 +66,8 @@ async fn node_selector(fixture: Arc<Fixture>) {
     let selector = json!({"nodeSelector": {"kubernetes.io/os": "windows"}});
     let pod = pods::plain_with("iis", selector);
     fixture
-        .with_temp_namespace(
-            Server::BuiltIn,
-            &[crate::pod_security::RESTRICTED],
-            async |namespace| {
-                assert_hardened(&namespace.admits(&pod).await.object);
-            },
-        )
+        .with_temp_namespace(Server::BuiltIn, &[crate::pod_security::RESTRICTED], async |namespace| {
+            assert_hardened(&namespace.admits(&pod).await.object);
+        })
         .await;
 }

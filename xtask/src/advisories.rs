@@ -15,12 +15,7 @@ pub(crate) fn check() -> Result<()> {
         return run::check(&mut run::cargo(&["audit", "--no-fetch", "--deny=warnings"]));
     }
     if has("advisory-dbs") && is_here("cargo-deny") {
-        return run::check(&mut run::cargo(&[
-            "deny",
-            "--offline",
-            "check",
-            "advisories",
-        ]));
+        return run::check(&mut run::cargo(&["deny", "--offline", "check", "advisories"]));
     }
     println!(
         "SKIPPED: advisories were NOT checked. That needs cargo-audit or cargo-deny, and the \

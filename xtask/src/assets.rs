@@ -44,22 +44,14 @@ pub(crate) const OLDEST: Release = Release {
         own("kube-controller-manager", CONTROLLER_MANAGER),
         own("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
         // Last: the folder that it is in has newer ones of the others.
-        Binary {
-            name: "etcd",
-            package: "go.etcd.io/etcd/server/v3",
-            of: Some(&NEWEST),
-        },
+        Binary { name: "etcd", package: "go.etcd.io/etcd/server/v3", of: Some(&NEWEST) },
     ],
 };
 
 const CONTROLLER_MANAGER: &str = "k8s.io/kubernetes/cmd/kube-controller-manager";
 
 const fn own(name: &'static str, package: &'static str) -> Binary {
-    Binary {
-        name,
-        package,
-        of: None,
-    }
+    Binary { name, package, of: None }
 }
 
 /// `cargo xtask assets`.
@@ -111,15 +103,10 @@ fn built(release: &'static Release, binary: &Binary) -> Result<PathBuf> {
     let module = run::root().join(format!("tests/kubernetes/v{}", release.minor));
     let ldflags = ldflags(release);
     let key = cache::key(&[&module.join("go.mod"), &module.join("go.sum")], &ldflags)?;
-    let folder = cache::folder()?
-        .join("kubernetes")
-        .join(format!("{}-{key}", release.version));
+    let folder = cache::folder()?.join("kubernetes").join(format!("{}-{key}", release.version));
     let target = folder.join(binary.name);
     if !Path::new(&target).is_file() {
-        println!(
-            "building {} of Kubernetes {} (the first time takes minutes)",
-            binary.name, release.version
-        );
+        println!("building {} of Kubernetes {} (the first time takes minutes)", binary.name, release.version);
         golang::build(&module, binary.package, &ldflags, &target)?;
     }
     Ok(folder)

@@ -25,8 +25,7 @@ pub(crate) fn folder() -> Result<PathBuf> {
 pub(crate) fn key(files: &[&Path], recipe: &str) -> Result<String> {
     let mut hasher = Sha256::new();
     for file in files {
-        let content =
-            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let content = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         hasher.update(content.len().to_le_bytes());
         hasher.update(content);
     }

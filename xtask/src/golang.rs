@@ -14,8 +14,7 @@ const INSTALL: &str = "install Go (https://go.dev/doc/install), or point KUBEBUI
 pub(crate) fn build(folder: &Path, package: &str, ldflags: &str, target: &Path) -> Result<()> {
     require(folder)?;
     let parent = target.parent().context("a target without a folder")?;
-    std::fs::create_dir_all(parent)
-        .with_context(|| format!("cannot create {}", parent.display()))?;
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     // Beside its final place, so that the rename cannot leave half a program behind, and with
     // the process in its name, so that two builds at once do not write to one file.
     let unfinished = target.with_extension(format!("unfinished-{}", std::process::id()));
@@ -28,8 +27,7 @@ pub(crate) fn build(folder: &Path, package: &str, ldflags: &str, target: &Path) 
             .arg(&unfinished)
             .arg(package),
     )?;
-    std::fs::rename(&unfinished, target)
-        .with_context(|| format!("cannot put {} in place", target.display()))
+    std::fs::rename(&unfinished, target).with_context(|| format!("cannot put {} in place", target.display()))
 }
 
 /// Says what to do where `go` is missing, or older than the module asks for.
@@ -39,8 +37,7 @@ fn require(folder: &Path) -> Result<()> {
     };
     let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let file = folder.join("go.mod");
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let wanted = text
         .lines()
         .find_map(|line| line.strip_prefix("go "))
@@ -54,9 +51,5 @@ fn require(folder: &Path) -> Result<()> {
 }
 
 fn numbers(version: &str) -> Vec<u32> {
-    version
-        .trim_start_matches("go")
-        .split('.')
-        .map_while(|part| part.parse().ok())
-        .collect()
+    version.trim_start_matches("go").split('.').map_while(|part| part.parse().ok()).collect()
 }

@@ -13,24 +13,13 @@ pub(crate) fn check() -> Result<()> {
     run::announce("licences of the dependencies");
     let args = ["metadata", "--format-version=1", "--locked"];
     let metadata: Value = serde_json::from_str(&run::read(&mut run::cargo(&args))?)?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata without packages")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata without packages")?;
     // A package without a source is one of ours.
-    let foreign: Vec<&Value> = packages
-        .iter()
-        .filter(|package| !package["source"].is_null())
-        .collect();
+    let foreign: Vec<&Value> = packages.iter().filter(|package| !package["source"].is_null()).collect();
     let allowed = allowed(ALLOWED);
-    let refused: Vec<String> = foreign
-        .iter()
-        .filter_map(|package| refusal(package, &allowed))
-        .collect();
+    let refused: Vec<String> = foreign.iter().filter_map(|package| refusal(package, &allowed)).collect();
     if !refused.is_empty() {
-        bail!(
-            "licences that xtask/licences-allowed.txt does not have:\n  {}",
-            refused.join("\n  ")
-        );
+        bail!("licences that xtask/licences-allowed.txt does not have:\n  {}", refused.join("\n  "));
     }
     println!("{} packages, every licence allowed", foreign.len());
     Ok(())
@@ -51,10 +40,7 @@ fn refusal(package: &Value, allowed: &[&str]) -> Option<String> {
     match Expression::parse_mode(licence, ParseMode::LAX) {
         Ok(expression) if expression.evaluate(|term| permits(term, allowed)) => None,
         Ok(_) => Some(format!("{name}: {licence}")),
-        Err(error) => Some(format!(
-            "{name}: {licence:?} cannot be read: {}",
-            error.reason
-        )),
+        Err(error) => Some(format!("{name}: {licence:?} cannot be read: {}", error.reason)),
     }
 }
 

@@ -28,9 +28,7 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 
 /// Runs to the end; an exit code other than zero is an error.
 pub(crate) fn check(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", line(command)))?;
     if !status.success() {
         bail!("{} failed: {status}", line(command));
     }
@@ -53,10 +51,8 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 /// Runs to the end, passes its standard output on as it comes, and returns whether it
 /// succeeded with those lines that begin with `prefix`.
 pub(crate) fn watch(command: &mut Command, prefix: &str) -> Result<(bool, Vec<String>)> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {}", line(command)))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", line(command)))?;
     let mut found = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for text in BufReader::new(stdout).lines() {
@@ -67,18 +63,12 @@ pub(crate) fn watch(command: &mut Command, prefix: &str) -> Result<(bool, Vec<St
             }
         }
     }
-    let status = child
-        .wait()
-        .with_context(|| format!("cannot wait for {}", line(command)))?;
+    let status = child.wait().with_context(|| format!("cannot wait for {}", line(command)))?;
     Ok((status.success(), found))
 }
 
 fn line(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
-    words.extend(
-        command
-            .get_args()
-            .map(|word| word.to_string_lossy().into_owned()),
-    );
+    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     format!("`{}`", words.join(" "))
 }

@@ -23,11 +23,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             println!("  {line}");
         }
     }
-    let failed: Vec<&str> = results
-        .iter()
-        .filter(|step| !step.passed)
-        .map(|step| step.name.as_str())
-        .collect();
+    let failed: Vec<&str> =
+        results.iter().filter(|step| !step.passed).map(|step| step.name.as_str()).collect();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
@@ -47,11 +44,7 @@ fn workspace(args: &[String]) -> Result<Step> {
     let mut command = run::cargo(&["test", "--workspace", "--no-fail-fast", "--"]);
     command.args(args).env(ASSETS, "later");
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
-    Ok(Step {
-        name,
-        passed,
-        closing_lines,
-    })
+    Ok(Step { name, passed, closing_lines })
 }
 
 fn end_to_end(release: &'static Release, args: &[String]) -> Result<Step> {
@@ -61,9 +54,5 @@ fn end_to_end(release: &'static Release, args: &[String]) -> Result<Step> {
     let mut command = run::cargo(&["test", "--package", "pod-hardener", "--test", "e2e", "--"]);
     command.args(args).env(ASSETS, folders);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
-    Ok(Step {
-        name,
-        passed,
-        closing_lines,
-    })
+    Ok(Step { name, passed, closing_lines })
 }

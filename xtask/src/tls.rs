@@ -59,9 +59,6 @@ mod tests {
     #[test]
     fn finds_each_provider_once_and_nothing_else() {
         let tree = "rustls v0.23.0\nring v0.17.14\nstring v1.0.0\nring v0.17.14\naws-lc-rs v1.1.0";
-        assert_eq!(
-            providers(tree).into_iter().collect::<Vec<_>>(),
-            ["aws-lc-rs", "ring"]
-        );
+        assert_eq!(providers(tree).into_iter().collect::<Vec<_>>(), ["aws-lc-rs", "ring"]);
     }
 }
