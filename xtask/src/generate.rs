@@ -1,8 +1,9 @@
 //! `cargo xtask generate [--check]`: what is written from the code, so that it cannot say something else.
 
+mod parts;
 mod policies;
-mod readme;
-mod schema;
+mod program;
+mod reference;
 
 use std::path::Path;
 
@@ -42,8 +43,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
 
 fn pages() -> Result<Vec<Page>> {
     let mut pages = policies::pages()?;
-    pages.push(schema::page()?);
-    pages.push(readme::page()?);
+    pages.extend(reference::pages()?);
+    pages.extend(parts::pages()?);
     Ok(pages)
 }
 
