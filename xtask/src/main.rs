@@ -13,6 +13,7 @@ mod advisories;
 mod assets;
 mod cache;
 mod checks;
+mod generate;
 mod golang;
 mod licences;
 mod run;
@@ -41,6 +42,12 @@ enum Command {
     Fmt,
     /// Lint every target, warnings denied
     Clippy,
+    /// Write what is generated from the code: policies, schema, reference pages, parts of the README
+    Generate {
+        /// Write nothing; fail where a file is not fresh
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the dependencies: one TLS provider, allowed licences, known advisories
     Deps,
 }
@@ -51,6 +58,7 @@ fn main() -> ExitCode {
         Command::Test { args } => test::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
+        Command::Generate { check } => generate::run(check),
         Command::Deps => checks::deps(),
     };
     match outcome {
