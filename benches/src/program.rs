@@ -83,7 +83,9 @@ impl Server {
         loop {
             match self.target.connect().await {
                 Ok(connection) => return Ok(connection),
-                Err(error) if Instant::now() > deadline => return Err(error.context("the server never listened")),
+                Err(error) if Instant::now() > deadline => {
+                    return Err(error.context("the server never listened"));
+                }
                 Err(_) => {}
             }
             if let Some(status) = self.child.try_wait()? {

@@ -86,7 +86,10 @@ impl Table {
         };
         let [a, b, c, d, e] = std::array::from_fn(width);
         let print = |row: &[String; 5]| {
-            println!("| {:<a$} | {:>b$} | {:>c$} | {:<d$} | {:<e$} |", row[0], row[1], row[2], row[3], row[4]);
+            println!(
+                "| {:<a$} | {:>b$} | {:>c$} | {:<d$} | {:<e$} |",
+                row[0], row[1], row[2], row[3], row[4]
+            );
         };
         print(&head);
         let [left, figure, target, met, from] = [a, b, c, d, e].map(|width| "-".repeat(width));

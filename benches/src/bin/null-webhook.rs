@@ -38,10 +38,14 @@ async fn main() -> anyhow::Result<()> {
     let [patch_flag, patch, listen, cert_flag, cert, key_flag, key] = arguments.as_slice() else {
         anyhow::bail!("--patch FILE --listen=ADDRESS:PORT --tls-cert FILE --tls-key FILE, in this order");
     };
-    anyhow::ensure!((patch_flag.as_str(), cert_flag.as_str(), key_flag.as_str()) == ("--patch", "--tls-cert", "--tls-key"));
+    anyhow::ensure!(
+        (patch_flag.as_str(), cert_flag.as_str(), key_flag.as_str())
+            == ("--patch", "--tls-cert", "--tls-key")
+    );
     let address: SocketAddr = listen.strip_prefix("--listen=").context("--listen=ADDRESS:PORT")?.parse()?;
     let patch = STANDARD.encode(std::fs::read(patch)?);
-    let rest: Arc<str> = format!("\",\"allowed\":true,\"patchType\":\"JSONPatch\",\"patch\":\"{patch}\"}}}}").into();
+    let rest: Arc<str> =
+        format!("\",\"allowed\":true,\"patchType\":\"JSONPatch\",\"patch\":\"{patch}\"}}}}").into();
     let acceptor = acceptor(&PathBuf::from(cert), &PathBuf::from(key))?;
     let listener = TcpListener::bind(address).await?;
     loop {
