@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::{cache, golang, run};
 
 /// Where the end-to-end tests and the benchmarks find the binaries.
-pub(crate) const VARIABLE: &str = "POD_HARDENER_E2E_ASSETS";
+pub(crate) const VARIABLE: &str = "E2E_ASSETS";
 
 /// One Kubernetes version, built from a Go module of its own.
 pub(crate) struct Release {
