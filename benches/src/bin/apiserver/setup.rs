@@ -19,7 +19,7 @@ use crate::cluster::{ADMIN, Binaries, Cluster, until};
 pub(crate) const CONTAINERS: [usize; 3] = [1, 3, 10];
 
 /// Folders, as in `PATH`, with the binaries of Kubernetes: the end-to-end tests' own variable.
-const ASSETS: &str = "POD_HARDENER_E2E_ASSETS";
+const ASSETS: &str = "E2E_ASSETS";
 const LABEL: &str = "pod-hardener-bench";
 
 const NONE: &str = "none";
