@@ -6,6 +6,7 @@ mod input;
 mod output;
 mod policy;
 mod say;
+mod serve;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -45,6 +46,12 @@ struct Cli {
 enum Command {
     /// Harden the pods in manifests
     Harden(harden::Args),
+    /// Run the admission webhook
+    #[command(after_help = serve::HELP)]
+    Serve(pod_hardener::serve::Args),
+    /// Show the settings of the webhook
+    #[command(subcommand)]
+    Config(serve::Config),
     /// Explain the rules
     Explain(explain::Args),
     /// Show and check policies
@@ -62,6 +69,8 @@ enum Command {
 pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Harden(args) => harden::run(&args, now),
+        Command::Serve(args) => return serve::run(args),
+        Command::Config(command) => serve::config(&command),
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Completions { shell } => completions(shell),
