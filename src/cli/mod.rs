@@ -6,6 +6,7 @@ mod input;
 mod output;
 mod policy;
 mod say;
+mod serve;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -61,6 +62,12 @@ enum Command {
     Config(Config),
     /// Harden the pods in manifests
     Harden(harden::Args),
+    /// Run the admission webhook
+    #[command(after_help = serve::HELP)]
+    Serve(pod_hardener::serve::Args),
+    /// Show the settings of the webhook
+    #[command(subcommand)]
+    Config(serve::Config),
     /// Explain the rules
     Explain(explain::Args),
     /// Show and check policies
@@ -95,6 +102,8 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
             settings::show(&flags, &mut io::stdout().lock()).map(|()| Exit::Done).or_else(usage)
         }
         Command::Harden(args) => harden::run(&args, now),
+        Command::Serve(args) => return serve::run(args),
+        Command::Config(command) => serve::config(&command),
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Completions { shell } => completions(shell),
