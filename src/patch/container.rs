@@ -13,7 +13,7 @@ pub(super) fn write(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Conta
     write_resources(writer, slot, edits, &base);
     write_mounts(writer, slot, edits, &base);
     for index in &edits.host_ports_removed {
-        writer.remove(&format!("{base}/ports/{index}/hostPort"));
+        writer.remove(&[&base, "/ports/", &index.to_string(), "/hostPort"]);
     }
 }
 
@@ -23,7 +23,8 @@ fn write_security_context(
     edits: &ContainerEdits<'_>,
     base: &str,
 ) {
-    let path = format!("{base}/securityContext");
+    const PATH: &str = "/securityContext";
+    let path = [base, PATH];
     let context = slot.view.security_context.as_ref();
     let own = context.and_then(|context| context.capabilities.as_ref());
     let all = [Cow::Borrowed("ALL")];
@@ -64,69 +65,69 @@ fn write_security_context(
     if let Some(windows) = windows.as_ref().filter(|_| !has_windows) {
         fields.push(("windowsOptions", Value::Map(windows)));
     }
-    writer.merge(&path, context.is_some(), &fields);
+    writer.merge(path, context.is_some(), &fields);
 
     if own.is_some() {
-        writer.merge(&format!("{path}/capabilities"), true, &capabilities);
+        writer.merge([base, "/securityContext/capabilities"], true, &capabilities);
     }
     if appends {
-        writer.add(&format!("{path}/capabilities/drop/-"), &Value::Text("ALL"));
+        writer.add(&[base, PATH, "/capabilities/drop/-"], &Value::Text("ALL"));
     }
     if let Some(windows) = windows.as_ref().filter(|_| has_windows) {
-        writer.merge(&format!("{path}/windowsOptions"), true, windows);
+        writer.merge([base, "/securityContext/windowsOptions"], true, windows);
     }
     if edits.apparmor_removed {
-        writer.remove(&format!("{path}/appArmorProfile"));
+        writer.remove(&[base, PATH, "/appArmorProfile"]);
     }
-    remove_selinux(writer, &path, edits.selinux);
+    remove_selinux(writer, path, edits.selinux);
 }
 
 fn write_resources(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
     let own = slot.view.resources.as_ref();
     let requests = quantities(&edits.requests);
     let limits = quantities(&edits.limits);
-    let lists = [
-        ("requests", requests, own.is_some_and(|own| own.requests.is_some())),
-        ("limits", limits, own.is_some_and(|own| own.limits.is_some())),
-    ];
-    let path = format!("{base}/resources");
-    if own.is_none() {
-        let fields: Vec<(&str, Value<'_>)> = lists
-            .iter()
-            .filter(|(_, list, _)| !list.is_empty())
-            .map(|(name, list, _)| (*name, Value::Map(list)))
-            .collect();
-        writer.merge(&path, false, &fields);
+    let Some(own) = own else {
+        let fields = [("requests", Value::Map(&requests)), ("limits", Value::Map(&limits))];
+        let fields = match (requests.is_empty(), limits.is_empty()) {
+            (true, true) => &[],
+            (true, false) => &fields[1..],
+            (false, true) => &fields[..1],
+            (false, false) => &fields[..],
+        };
+        writer.merge([base, "/resources"], false, fields);
         return;
-    }
-    for (name, list, exists) in &lists {
-        writer.merge(&format!("{path}/{name}"), *exists, list);
-    }
+    };
+    writer.merge([base, "/resources/requests"], own.requests.is_some(), &requests);
+    writer.merge([base, "/resources/limits"], own.limits.is_some(), &limits);
 }
 
 fn quantities<'e>(edits: &'e ResourceEdits<'_>) -> Vec<(&'static str, Value<'e>)> {
-    [
+    if edits.is_empty() {
+        return Vec::new();
+    }
+    let mut quantities = Vec::with_capacity(3);
+    for (name, value) in [
         ("cpu", edits.cpu.as_deref()),
         ("memory", edits.memory.as_deref()),
         ("ephemeral-storage", edits.ephemeral_storage.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.map(|value| (name, Value::Text(value))))
-    .collect()
+    ] {
+        quantities.extend(value.map(|value| (name, Value::Text(value))));
+    }
+    quantities
 }
 
 fn write_mounts(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
-    let path = format!("{base}/volumeMounts");
+    const PATH: &str = "/volumeMounts";
     for index in &edits.propagation_lowered {
         let value = Value::Text("HostToContainer");
-        writer.add(&format!("{path}/{index}/mountPropagation"), &value);
+        writer.add(&[base, PATH, "/", &index.to_string(), "/mountPropagation"], &value);
     }
-    writer.remove_entries(&path, &edits.mounts_removed);
+    writer.remove_entries([base, PATH], &edits.mounts_removed);
     let mounts: Vec<[(&str, Value<'_>); 2]> = edits
         .mounts_added
         .iter()
         .map(|mount| [("name", Value::Text(&mount.volume)), ("mountPath", Value::Text(&mount.path))])
         .collect();
     let mounts: Vec<Value<'_>> = mounts.iter().map(|mount| Value::Map(mount)).collect();
-    writer.append(&path, slot.view.volume_mounts.is_some(), &mounts);
+    writer.append([base, PATH], slot.view.volume_mounts.is_some(), &mounts);
 }

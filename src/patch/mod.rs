@@ -5,7 +5,7 @@ mod pod;
 mod writer;
 
 pub(crate) use writer::write_text;
-pub use writer::{PatchWriter, Value};
+pub use writer::{PatchWriter, Path, Value};
 
 use crate::plan::Plan;
 use crate::subject::Subject;
@@ -34,9 +34,9 @@ impl Patch {
         let writer = &mut self.writer;
         let annotation = [(key, Value::Text(value))];
         match &subject.pod.metadata {
-            None => writer.add("/metadata", &Value::Map(&[("annotations", Value::Map(&annotation))])),
+            None => writer.add(&["/metadata"], &Value::Map(&[("annotations", Value::Map(&annotation))])),
             Some(metadata) if metadata.annotations.is_none() => {
-                writer.add("/metadata/annotations", &Value::Map(&annotation));
+                writer.add(&["/metadata/annotations"], &Value::Map(&annotation));
             }
             Some(_) => writer.add_below("/metadata/annotations", key, &annotation[0].1),
         }
@@ -51,12 +51,12 @@ impl Patch {
     /// The operations as a JSON array.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        self.writer.to_json()
+        self.writer.clone().into_json()
     }
 
-    /// The operations without the brackets around them, for who writes an array of his own.
+    /// The operations as a JSON array, without a copy.
     #[must_use]
-    pub fn operations(&self) -> &[u8] {
-        self.writer.operations()
+    pub fn into_json(self) -> Vec<u8> {
+        self.writer.into_json()
     }
 }

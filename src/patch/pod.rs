@@ -29,7 +29,7 @@ fn write_flags(writer: &mut PatchWriter, edits: &PodEdits<'_>) {
     ];
     for (set, path) in flags {
         if set {
-            writer.add(path, &Value::Bool(false));
+            writer.add(&[path], &Value::Bool(false));
         }
     }
 }
@@ -60,29 +60,29 @@ fn write_security_context(writer: &mut PatchWriter, subject: &Subject<'_, '_>, e
     if edits.unprivileged_ports && !has_sysctls {
         fields.push(("sysctls", Value::List(&sysctls)));
     }
-    writer.merge(PATH, context.is_some(), &fields);
+    writer.merge([PATH, ""], context.is_some(), &fields);
     if edits.unprivileged_ports && has_sysctls {
-        writer.add("/spec/securityContext/sysctls/-", &sysctl);
+        writer.add(&[PATH, "/sysctls/-"], &sysctl);
     }
-    writer.remove_entries("/spec/securityContext/supplementalGroups", &edits.supplemental_groups_removed);
+    writer.remove_entries([PATH, "/supplementalGroups"], &edits.supplemental_groups_removed);
     if edits.apparmor_removed {
-        writer.remove("/spec/securityContext/appArmorProfile");
+        writer.remove(&[PATH, "/appArmorProfile"]);
     }
-    remove_selinux(writer, PATH, edits.selinux);
+    remove_selinux(writer, [PATH, ""], edits.selinux);
 }
 
-pub(super) fn remove_selinux(writer: &mut PatchWriter, context: &str, edits: SeLinuxEdits) {
+pub(super) fn remove_selinux(writer: &mut PatchWriter, context: [&str; 2], edits: SeLinuxEdits) {
     for (removed, field) in
         [(edits.kind_removed, "type"), (edits.user_removed, "user"), (edits.role_removed, "role")]
     {
         if removed {
-            writer.remove(&format!("{context}/seLinuxOptions/{field}"));
+            writer.remove(&[context[0], context[1], "/seLinuxOptions/", field]);
         }
     }
 }
 
 pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
-    writer.remove_entries("/spec/volumes", &edits.volumes_removed);
+    writer.remove_entries(["/spec/volumes", ""], &edits.volumes_removed);
     if edits.volumes_added.is_empty() {
         return;
     }
@@ -100,5 +100,5 @@ pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>,
         })
         .collect();
     let volumes: Vec<Value<'_>> = volumes.iter().map(|volume| Value::Map(volume)).collect();
-    writer.append("/spec/volumes", subject.spec.volumes.is_some(), &volumes);
+    writer.append(["/spec/volumes", ""], subject.spec.volumes.is_some(), &volumes);
 }

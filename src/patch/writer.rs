@@ -1,6 +1,7 @@
 //! Operations, written one after another.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 
 /// A value to write.
 #[derive(Debug, Clone, Copy)]
@@ -19,109 +20,113 @@ pub enum Value<'v> {
     Map(&'v [(&'v str, Value<'v>)]),
 }
 
-/// The operations so far, as JSON without the outer brackets.
-#[derive(Debug, Clone, Default)]
+/// A path, in parts that are written one after another: our own names, which need no escaping.
+pub type Path<'p> = &'p [&'p str];
+
+/// The operations so far: a JSON array that is not closed yet.
+#[derive(Debug, Clone)]
 pub struct PatchWriter {
     operations: Vec<u8>,
+}
+
+impl Default for PatchWriter {
+    fn default() -> Self {
+        let mut operations = Vec::with_capacity(2048);
+        operations.push(b'[');
+        Self { operations }
+    }
 }
 
 impl PatchWriter {
     /// Whether nothing was written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.operations.is_empty()
-    }
-
-    /// The operations, separated by commas.
-    #[must_use]
-    pub fn operations(&self) -> &[u8] {
-        &self.operations
+        self.operations.len() == 1
     }
 
     /// The operations as a JSON array.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        [b"[", self.operations.as_slice(), b"]"].concat()
+    pub fn into_json(mut self) -> Vec<u8> {
+        self.operations.push(b']');
+        self.operations
     }
 
-    /// `add` at a path made of safe names.
-    pub fn add(&mut self, path: &str, value: &Value<'_>) {
-        self.open("add", path);
+    /// `add` at a path.
+    pub fn add(&mut self, path: Path<'_>, value: &Value<'_>) {
+        self.open(b"add", path);
+        self.operations.extend_from_slice(b"\",\"value\":");
         self.value(value);
-        self.close();
+        self.operations.push(b'}');
     }
 
     /// `add` of a member whose name needs escaping.
     pub fn add_below(&mut self, path: &str, name: &str, value: &Value<'_>) {
-        self.add(&join(path, name), value);
+        self.add(&[path, &escape(name)], value);
     }
 
-    /// `remove` at a path made of safe names.
-    pub fn remove(&mut self, path: &str) {
-        self.open_bare("remove", path);
-        self.operations.push(b'}');
+    /// `remove` at a path.
+    pub fn remove(&mut self, path: Path<'_>) {
+        self.open(b"remove", path);
+        self.operations.extend_from_slice(b"\"}");
     }
 
     /// `remove` of a member whose name needs escaping.
     pub fn remove_below(&mut self, path: &str, name: &str) {
-        self.remove(&join(path, name));
+        self.remove(&[path, &escape(name)]);
     }
 
     /// Adds fields to an object: as one object where there is none, else one by one.
-    pub fn merge(&mut self, path: &str, exists: bool, fields: &[(&str, Value<'_>)]) {
+    pub fn merge(&mut self, path: [&str; 2], exists: bool, fields: &[(&str, Value<'_>)]) {
         if fields.is_empty() {
             return;
         }
         if !exists {
-            self.add(path, &Value::Map(fields));
+            self.add(&path, &Value::Map(fields));
             return;
         }
         for (name, value) in fields {
-            self.add(&format!("{path}/{name}"), value);
+            self.add(&[path[0], path[1], "/", name], value);
         }
     }
 
     /// Appends to a list: as a new list where there is none, else one by one.
-    pub fn append(&mut self, path: &str, exists: bool, values: &[Value<'_>]) {
+    pub fn append(&mut self, path: [&str; 2], exists: bool, values: &[Value<'_>]) {
         if values.is_empty() {
             return;
         }
         if !exists {
-            self.add(path, &Value::List(values));
+            self.add(&path, &Value::List(values));
             return;
         }
         for value in values {
-            self.add(&format!("{path}/-"), value);
+            self.add(&[path[0], path[1], "/-"], value);
         }
     }
 
     /// Removes entries of a list, the last one first: each removal moves those behind it.
-    pub fn remove_entries(&mut self, path: &str, indices: &[usize]) {
+    pub fn remove_entries(&mut self, path: [&str; 2], indices: &[usize]) {
+        if indices.is_empty() {
+            return;
+        }
         let mut indices = indices.to_vec();
         indices.sort_unstable();
         indices.dedup();
         for index in indices.iter().rev() {
-            self.remove(&format!("{path}/{index}"));
+            self.remove(&[path[0], path[1], "/", &index.to_string()]);
         }
     }
 
-    fn open(&mut self, op: &str, path: &str) {
-        self.open_bare(op, path);
-        self.operations.extend_from_slice(b",\"value\":");
-    }
-
-    fn open_bare(&mut self, op: &str, path: &str) {
-        if !self.operations.is_empty() {
-            self.operations.push(b',');
+    fn open(&mut self, op: &[u8], path: Path<'_>) {
+        let out = &mut self.operations;
+        if out.len() > 1 {
+            out.push(b',');
         }
-        self.operations.extend_from_slice(b"{\"op\":\"");
-        self.operations.extend_from_slice(op.as_bytes());
-        self.operations.extend_from_slice(b"\",\"path\":");
-        write_text(&mut self.operations, path);
-    }
-
-    fn close(&mut self) {
-        self.operations.push(b'}');
+        out.extend_from_slice(b"{\"op\":\"");
+        out.extend_from_slice(op);
+        out.extend_from_slice(b"\",\"path\":\"");
+        for part in path {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
 
     fn value(&mut self, value: &Value<'_>) {
@@ -129,7 +134,8 @@ impl PatchWriter {
         match value {
             Value::Bool(true) => out.extend_from_slice(b"true"),
             Value::Bool(false) => out.extend_from_slice(b"false"),
-            Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            // Writing to a vector cannot fail.
+            Value::Int(number) => drop(write!(out, "{number}")),
             Value::Text(text) => write_text(out, text),
             Value::Texts(texts) => {
                 self.list(texts.len(), |writer, index| write_text(&mut writer.operations, &texts[index]));
@@ -164,28 +170,35 @@ impl PatchWriter {
 
 /// A JSON string, escaped where it must be.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
     out.push(b'"');
-    if text.bytes().all(plain) {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        for c in text.chars() {
-            match c {
-                '"' => out.extend_from_slice(b"\\\""),
-                '\\' => out.extend_from_slice(b"\\\\"),
-                c if u32::from(c) < 0x20 => {
-                    out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
-                }
-                c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            }
-        }
-    }
+    write_escaped(out, text);
     out.push(b'"');
 }
 
-/// A JSON Pointer (RFC 6901) one name longer.
-fn join(path: &str, name: &str) -> String {
-    format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
+    if text.bytes().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            c if u32::from(c) < 0x20 => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// A name as the last part of a JSON Pointer (RFC 6901) inside a JSON string.
+fn escape(name: &str) -> String {
+    let pointer = name.replace('~', "~0").replace('/', "~1");
+    let mut out = Vec::with_capacity(pointer.len() + 1);
+    out.push(b'/');
+    write_escaped(&mut out, &pointer);
+    // Escaping UTF-8 by ASCII leaves UTF-8.
+    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -204,9 +217,9 @@ mod tests {
     #[test]
     fn removals_go_from_the_end() {
         let mut writer = PatchWriter::default();
-        writer.remove_entries("/a", &[1, 3, 1]);
+        writer.remove_entries(["/a", ""], &[1, 3, 1]);
         writer.add_below("/m", "a/b~c", &Value::Int(1));
-        let json = String::from_utf8(writer.to_json()).expect("UTF-8");
+        let json = String::from_utf8(writer.into_json()).expect("UTF-8");
         assert_eq!(
             json,
             r#"[{"op":"remove","path":"/a/3"},{"op":"remove","path":"/a/1"},{"op":"add","path":"/m/a~1b~0c","value":1}]"#

@@ -159,9 +159,9 @@ fn answer_request(
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
     let mut out = Writer::new(&request.uid);
     out.allow();
-    out.patch(&hardened);
     out.warnings(&warnings(&hardened, &subject));
     out.audit(&hardened);
+    out.patch(hardened);
     Ok(Answer { body: out.finish(), record })
 }
 
@@ -216,12 +216,12 @@ impl Writer {
     }
 
     /// The API server refuses a `patchType` without a patch: both or none.
-    fn patch(&mut self, hardened: &Hardened<'_>) {
+    fn patch(&mut self, hardened: Hardened<'_>) {
         if !hardened.is_changed() {
             return;
         }
         self.out.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-        let json = hardened.patch.to_json();
+        let json = hardened.patch.into_json();
         let start = self.out.len();
         // Base64 makes four characters of three bytes.
         self.out.resize(start + json.len().div_ceil(3) * 4, 0);

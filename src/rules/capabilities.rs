@@ -79,13 +79,13 @@ fn bare(name: &str) -> &str {
     }
 }
 
-pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
+pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
     if !desk.subject.is_linux() {
         return;
     }
     for (number, slot) in desk.slots() {
         let may_be_root = !run_as_non_root::will_not_be_root(desk, number);
-        let root: &[String] = if may_be_root { &params.root_capabilities } else { &[] };
+        let root: &'v [String] = if may_be_root { &params.root_capabilities } else { &[] };
         filter_added(desk, number, &params.allowed, root);
         let drops_all = slot.view.dropped_capabilities().iter().any(|name| *name == ALL);
         if !drops_all {
@@ -95,7 +95,13 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
 }
 
 /// Removes what may not be added, and gives what may stay Pod Security's spelling.
-fn filter_added(desk: &mut Desk<'_, '_>, number: usize, allowed: &[String], root: &[String]) {
+fn filter_added<'v>(
+    desk: &mut Desk<'v, '_>,
+    number: usize,
+    allowed: &'v [String],
+    root: &'v [String],
+) {
+
     let added = desk.subject.slots[number].view.added_capabilities();
     let permitted = |name: &str| allowed.iter().chain(root).find(|other| is_same(name, other));
     let forbidden: Vec<&str> = added
@@ -108,17 +114,17 @@ fn filter_added(desk: &mut Desk<'_, '_>, number: usize, allowed: &[String], root
     }
     let note = Note::of("added ", forbidden.join(", "));
     desk.replace_or_keep(Place::Container(number), note, |plan| {
-        let mut kept: Vec<Cow<'_, str>> = Vec::new();
+        let mut kept: Vec<Cow<'v, str>> = Vec::new();
         for canonical in added.iter().filter_map(|name| permitted(name)) {
             if !kept.iter().any(|other| other == canonical) {
-                kept.push(Cow::Owned(canonical.clone()));
+                kept.push(Cow::Borrowed(canonical));
             }
         }
         plan.containers[number].capabilities_added = Some(kept);
     });
 }
 
-fn drop_all(desk: &mut Desk<'_, '_>, number: usize, root: &[String]) {
+fn drop_all<'v>(desk: &mut Desk<'v, '_>, number: usize, root: &'v [String]) {
     let place = Place::Container(number);
     let view = desk.subject.slots[number].view;
     let stays = |name: &str| added_after(desk, number).any(|added| is_same(added, name));
@@ -131,11 +137,11 @@ fn drop_all(desk: &mut Desk<'_, '_>, number: usize, root: &[String]) {
     // Runtimes read "all" in any case: what drops everything today gets nothing back.
     let nothing_back =
         dropped.iter().any(|name| is_same(name, ALL)) || privileged::stays_privileged(desk, number);
-    let missing: Vec<Cow<'_, str>> = root
+    let missing: Vec<Cow<'v, str>> = root
         .iter()
         .filter(|_| !nothing_back)
         .filter(|name| !stays(name) && !dropped.iter().any(|other| is_same(other, name)))
-        .map(|name| Cow::Owned(name.clone()))
+        .map(|name| Cow::Borrowed(name.as_str()))
         .collect();
     let note = Note::new(if missing.is_empty() {
         "drop ALL"
@@ -148,7 +154,7 @@ fn drop_all(desk: &mut Desk<'_, '_>, number: usize, root: &[String]) {
         if !missing.is_empty() {
             let mut added = edits.capabilities_added.take().unwrap_or_else(|| {
                 let own = view.added_capabilities().iter();
-                own.map(|name| Cow::Owned(name.as_str().to_owned())).collect()
+                own.map(|name| Cow::Borrowed(name.as_str())).collect()
             });
             added.extend(missing);
             edits.capabilities_added = Some(added);

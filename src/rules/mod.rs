@@ -56,7 +56,7 @@ macro_rules! registry {
             }
 
             /// Applies the rule at a desk, with its parameters.
-            pub(crate) fn check(self, desk: &mut Desk<'_, '_>, rules: &Rules) {
+            pub(crate) fn check<'v>(self, desk: &mut Desk<'v, '_>, rules: &'v Rules) {
                 match self { $(Self::$module => $module::check(desk, &rules.$module),)+ }
             }
         }

@@ -46,7 +46,7 @@ impl Default for Params {
     }
 }
 
-pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
+pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
     if !desk.subject.is_linux() {
         return;
     }
@@ -76,10 +76,10 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
 }
 
 /// Mounts an emptyDir on each path. Where the author made the root read-only, only what the annotation asks for.
-fn add_writable_paths(desk: &mut Desk<'_, '_>, params: &Params, number: usize, by_author: bool) {
-    let from_policy: &[String] = if by_author { &[] } else { &params.writable_paths };
+fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: usize, by_author: bool) {
+    let from_policy: &'v [String] = if by_author { &[] } else { &params.writable_paths };
     let asked = desk.tuning.writable_paths(number);
-    let mut paths: Vec<Cow<'_, str>> = Vec::new();
+    let mut paths: Vec<Cow<'v, str>> = Vec::new();
     for path in from_policy.iter().map(String::as_str).chain(asked) {
         let path = normalize(path);
         if !paths.contains(&path) && !is_taken(desk, number, &path) {
@@ -114,24 +114,24 @@ fn is_name_taken(desk: &Desk<'_, '_>, name: &str) -> bool {
         || desk.subject.slots.iter().any(|slot| slot.view.mounts().iter().any(|mount| mount.name == *name))
 }
 
-fn mount_empty_dir(
-    desk: &mut Desk<'_, '_>,
-    params: &Params,
+fn mount_empty_dir<'v>(
+    desk: &mut Desk<'v, '_>,
+    params: &'v Params,
     number: usize,
-    path: &str,
+    path: &Cow<'v, str>,
     by_author: bool,
 ) {
     let container = &desk.subject.slots[number].view.name;
     let name = volume_name(container, path, |name| is_name_taken(desk, name));
-    let size_limit = (!params.size_limit.is_empty()).then(|| Cow::Owned(params.size_limit.clone()));
-    let edit = |plan: &mut crate::plan::Plan<'_>| {
+    let size_limit = (!params.size_limit.is_empty()).then(|| Cow::Borrowed(params.size_limit.as_str()));
+    let edit = |plan: &mut crate::plan::Plan<'v>| {
         plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit });
-        let mount = Mount { volume: name, path: Cow::Owned(path.to_owned()) };
+        let mount = Mount { volume: name, path: path.clone() };
         plan.containers[number].mounts_added.push(mount);
     };
     // The path belongs to the change that made the root read-only; beside the author's own it is one by itself.
     if by_author {
-        let note = Note::of("emptyDir on ", path.to_owned());
+        let note = Note::of("emptyDir on ", path.clone());
         desk.inject(Place::Container(number), note, edit);
     } else {
         desk.also(edit);
@@ -139,14 +139,14 @@ fn mount_empty_dir(
 }
 
 /// An ephemeral container cannot bring a volume: it shares the path with the container that it looks into.
-fn mount_targets_volume(desk: &mut Desk<'_, '_>, number: usize, path: &str) {
+fn mount_targets_volume<'v>(desk: &mut Desk<'v, '_>, number: usize, path: &Cow<'v, str>) {
     let place = Place::Container(number);
     let Some(volume) = targets_empty_dir(desk, number, path) else {
-        desk.impossible(place, Note::of("a running pod takes no volume for ", path.to_owned()));
+        desk.impossible(place, Note::of("a running pod takes no volume for ", path.clone()));
         return;
     };
     desk.also(|plan| {
-        let mount = Mount { volume: Cow::Owned(volume), path: Cow::Owned(path.to_owned()) };
+        let mount = Mount { volume: Cow::Owned(volume), path: path.clone() };
         plan.containers[number].mounts_added.push(mount);
     });
 }

@@ -116,7 +116,7 @@ impl Resource {
     }
 }
 
-pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
+pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
     let pod = desk.subject.spec.resources.as_ref();
     for (number, slot) in desk.slots() {
         let defaults = match slot.kind {
@@ -163,31 +163,23 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
 /// What to set beside what is written, so that the request never exceeds the limit.
 fn complete<'v>(
     written: (Option<&str>, Option<&str>),
-    request: Option<&str>,
-    limit: Option<&str>,
+    request: Option<&'v str>,
+    limit: Option<&'v str>,
 ) -> (Option<Cow<'v, str>>, Option<Cow<'v, str>>) {
-    let owned = |text: &str| Cow::Owned(text.to_owned());
     match written {
         // The API makes a limit without a request the request, in the webhook it has done so already.
         (_, Some(_)) => (None, None),
-        (Some(own), None) => (None, limit.and_then(|limit| limit_above(own, limit)).map(Cow::Owned)),
-        (None, None) => {
-            let fits = |request: &&str| {
-                limit.is_none_or(|limit| {
-                    compare_quantities(request, limit).is_some_and(Ordering::is_le)
-                })
-            };
-            (request.filter(fits).map(owned), limit.map(owned))
-        }
+        (Some(own), None) => (None, limit.and_then(|limit| limit_above(own, limit))),
+        (None, None) => (request.map(Cow::Borrowed), limit.map(Cow::Borrowed)),
     }
 }
 
 /// The default limit, or twice the author's request where that is more.
-fn limit_above(request: &str, limit: &str) -> Option<String> {
+fn limit_above<'v>(request: &str, limit: &'v str) -> Option<Cow<'v, str>> {
     let doubled = double_quantity(request)?;
     match compare_quantities(&doubled, limit)? {
-        Ordering::Greater => Some(doubled),
-        _ => Some(limit.to_owned()),
+        Ordering::Greater => Some(Cow::Owned(doubled)),
+        _ => Some(Cow::Borrowed(limit)),
     }
 }
 

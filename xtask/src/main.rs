@@ -1,2 +1,63 @@
 //! The project's own build commands: `cargo xtask <COMMAND>`.
-fn main() {}
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing to whoever runs it is what a build command does"
+)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod advisories;
+mod assets;
+mod cache;
+mod checks;
+mod golang;
+mod licences;
+mod run;
+mod test;
+mod tls;
+
+/// The project's own build commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the Kubernetes binaries that the end-to-end tests run against
+    Assets,
+    /// Unit, golden and property tests, then the end-to-end tests on two Kubernetes versions
+    Test {
+        /// Only tests whose name contains this, and other arguments for the test runners
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Check the formatting
+    Fmt,
+    /// Lint every target, warnings denied
+    Clippy,
+    /// Check the dependencies: one TLS provider, allowed licences, known advisories
+    Deps,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Assets => assets::print_folders(),
+        Command::Test { args } => test::run(&args),
+        Command::Fmt => checks::fmt(),
+        Command::Clippy => checks::clippy(),
+        Command::Deps => checks::deps(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

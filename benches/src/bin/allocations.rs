@@ -1,0 +1,46 @@
+//! Allocations of one review: apart from `engine`, because counting them costs time.
+
+use std::alloc::System;
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use pod_hardener::policy::{PolicySet, Preset};
+use pod_hardener::review::{self, AdmissionReview};
+use pod_hardener_bench::review::{hardened, plain};
+use pod_hardener_bench::table::{Options, Table, Target};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use time::OffsetDateTime;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let options = Options::parse()?;
+    let policies = PolicySet::from(Preset::Restricted);
+    let mut table = Table::default();
+    for containers in [1, 3, 10, 50] {
+        report("plain", containers, &plain(containers), &policies, &mut table);
+        report("hardened", containers, &hardened(containers, &policies)?, &policies, &mut table);
+    }
+    Ok(table.finish(options))
+}
+
+fn report(kind: &str, containers: usize, body: &[u8], policies: &PolicySet, table: &mut Table) {
+    let parse = count(|| drop(black_box(serde_json::from_slice::<AdmissionReview<'_>>(body))));
+    let answer = count(|| drop(black_box(review::answer(body, policies, OffsetDateTime::UNIX_EPOCH))));
+    for (what, (times, bytes)) in [("parse", parse), ("answer", answer)] {
+        let name = format!("{kind} pod, {containers} containers: {what}");
+        table.row(format!("{name}, allocations"), times, "", Target::None);
+        table.row(format!("{name}, allocated"), bytes, " bytes", Target::None);
+    }
+}
+
+/// How often, and how many bytes; growing in place counts as another time.
+#[allow(clippy::cast_precision_loss)]
+fn count(work: impl Fn()) -> (f64, f64) {
+    work();
+    let region = Region::new(ALLOCATOR);
+    work();
+    let change = region.change();
+    ((change.allocations + change.reallocations) as f64, change.bytes_allocated as f64)
+}

@@ -1,0 +1,65 @@
+//! The certificates of the API server and of the webhooks.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+
+/// A certificate authority of one test run.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// A certificate for 127.0.0.1 and its key, as PEM files.
+pub(crate) struct Files {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a CA certificate");
+        Self { issuer }
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    pub(crate) fn der(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
+    /// Writes `NAME.crt` and `NAME.key`: a server's certificate for 127.0.0.1.
+    pub(crate) fn issue(&self, name: &str, folder: &Path) -> Files {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let files = Files {
+            certificate: folder.join(format!("{name}.crt")),
+            key: folder.join(format!("{name}.key")),
+        };
+        std::fs::write(&files.certificate, certificate.pem()).expect("a certificate file");
+        std::fs::write(&files.key, key.serialize_pem()).expect("a key file");
+        files
+    }
+}
+
+/// Writes the key pair that signs service account tokens.
+pub(crate) fn signing_keys(folder: &Path) -> (PathBuf, PathBuf) {
+    let key = KeyPair::generate().expect("a key");
+    let private = folder.join("service-accounts.key");
+    let public = folder.join("service-accounts.pub");
+    std::fs::write(&private, key.serialize_pem()).expect("a key file");
+    std::fs::write(&public, key.public_key_pem()).expect("a key file");
+    (private, public)
+}

@@ -1,0 +1,222 @@
+//! etcd, an API server and a controller manager, on free ports of 127.0.0.1.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::api::Api;
+use crate::certificates::{Authority, signing_keys};
+use crate::process::{Process, free_ports};
+
+/// The users of the cluster: token and name are the same.
+pub(crate) const ADMIN: &str = "admin";
+/// May do what the cluster role `edit` allows.
+pub(crate) const DEVELOPER: &str = "developer";
+/// A kubelet, in the group `system:nodes`.
+pub(crate) const NODE: &str = "system:node:node-1";
+
+/// The binaries that the tests need, by the folders (as in `PATH`) that have them.
+pub(crate) struct Binaries(pub(crate) Vec<PathBuf>);
+
+impl Binaries {
+    fn find(&self, name: &str) -> PathBuf {
+        let mut candidates = self.0.iter().map(|folder| folder.join(name));
+        candidates.find(|file| file.is_file()).unwrap_or_else(|| panic!("no {name} in {:?}", self.0))
+    }
+}
+
+pub(crate) struct Cluster {
+    // In the order in which they end.
+    processes: Vec<Process>,
+    kubectl: PathBuf,
+    url: String,
+    authority: Authority,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts it and waits until it can run pods' admission: all but the kubelet's part.
+    pub(crate) async fn start(binaries: &Binaries) -> Self {
+        let folder = TempDir::with_prefix("pod-hardener-e2e-").expect("a temporary folder");
+        let [etcd_client, etcd_peer, port] = free_ports();
+        let etcd_url = format!("http://127.0.0.1:{etcd_client}");
+        let mut cluster = Self {
+            processes: Vec::new(),
+            kubectl: binaries.find("kubectl"),
+            url: format!("https://127.0.0.1:{port}"),
+            authority: Authority::new("pod-hardener-e2e"),
+            folder,
+        };
+        cluster.run(binaries, "etcd", &cluster.etcd_args(&etcd_url, etcd_peer));
+        cluster.write_kubeconfig(ADMIN);
+        cluster.write_kubeconfig(DEVELOPER);
+        let (private, public) = signing_keys(cluster.folder());
+        let args = cluster.api_server_args(&etcd_url, port, &private, &public);
+        cluster.run(binaries, "kube-apiserver", &args);
+        cluster.until_ready().await;
+        let args = cluster.controller_manager_args(&private);
+        cluster.run(binaries, "kube-controller-manager", &args);
+        cluster.allow_developer().await;
+        cluster
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    pub(crate) fn api(&self, user: &str) -> Api {
+        Api::new(&self.url, self.authority.der(), user)
+    }
+
+    /// The real kubectl, as the admin unless an argument says otherwise.
+    pub(crate) fn kubectl(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command
+            .arg(format!("--kubeconfig={}", self.kubeconfig(ADMIN).display()))
+            .arg("--request-timeout=60s")
+            .args(args)
+            // Its cache of what the API server offers goes with everything else.
+            .env("HOME", self.folder());
+        command
+    }
+
+    pub(crate) fn version(&self) -> String {
+        let output = self.kubectl(&["version"]).output().expect("kubectl");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.lines().find_map(|line| line.strip_prefix("Server Version: "));
+        version.unwrap_or("of an unknown version").to_owned()
+    }
+
+    /// Ends every process. An API server whose etcd is gone hangs, so etcd is last.
+    pub(crate) fn stop(&self) {
+        self.processes.iter().for_each(Process::stop);
+    }
+
+    /// Leaves the folder with the logs where it is, and says where.
+    pub(crate) fn keep_logs(self) -> PathBuf {
+        let Self { processes, folder, .. } = self;
+        drop(processes);
+        folder.keep()
+    }
+
+    fn run(&mut self, binaries: &Binaries, name: &str, args: &[String]) {
+        let process = Process::start(name, &binaries.find(name), args, self.folder.path());
+        self.processes.insert(0, process);
+    }
+
+    fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.folder().join(format!("{user}.kubeconfig"))
+    }
+
+    fn write_kubeconfig(&self, user: &str) {
+        let ca = self.write("ca.crt", &self.authority.pem());
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "e2e", "cluster": {
+                "server": self.url,
+                "certificate-authority": ca,
+            }}],
+            "users": [{"name": user, "user": {"token": user}}],
+            "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],
+            "current-context": "e2e",
+        });
+        std::fs::write(self.kubeconfig(user), config.to_string()).expect("a kubeconfig file");
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let file = self.folder().join(name);
+        std::fs::write(&file, content).expect("a file");
+        file
+    }
+
+    fn etcd_args(&self, client: &str, peer_port: u16) -> Vec<String> {
+        let peer = format!("http://127.0.0.1:{peer_port}");
+        vec![
+            format!("--data-dir={}", self.folder().join("etcd").display()),
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster=default={peer}"),
+            // Nothing here is to outlive the machine.
+            "--unsafe-no-fsync".to_owned(),
+        ]
+    }
+
+    fn api_server_args(&self, etcd: &str, port: u16, private: &Path, public: &Path) -> Vec<String> {
+        let tokens = format!(
+            "{ADMIN},{ADMIN},1,\"system:masters\"\n{DEVELOPER},{DEVELOPER},2\n\
+             {NODE},{NODE},3,\"system:nodes\"\n"
+        );
+        let tokens = self.write("tokens.csv", &tokens);
+        let serving = self.authority.issue("kube-apiserver", self.folder());
+        vec![
+            format!("--etcd-servers={etcd}"),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={port}"),
+            format!("--tls-cert-file={}", serving.certificate.display()),
+            format!("--tls-private-key-file={}", serving.key.display()),
+            format!("--token-auth-file={}", tokens.display()),
+            "--authorization-mode=Node,RBAC".to_owned(),
+            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+            format!("--service-account-key-file={}", public.display()),
+            format!("--service-account-signing-key-file={}", private.display()),
+            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+            "--allow-privileged=true".to_owned(),
+            // Nobody reaches it by the Service `kubernetes`, which may not name 127.0.0.1.
+            "--endpoint-reconciler-type=none".to_owned(),
+        ]
+    }
+
+    fn controller_manager_args(&self, private: &Path) -> Vec<String> {
+        vec![
+            format!("--kubeconfig={}", self.kubeconfig(ADMIN).display()),
+            format!("--service-account-private-key-file={}", private.display()),
+            format!("--root-ca-file={}", self.folder().join("ca.crt").display()),
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+        ]
+    }
+
+    async fn until_ready(&self) {
+        let api = self.api(ADMIN);
+        until("the API server is ready", async || {
+            self.processes.iter().for_each(Process::assert_running);
+            api.get("/readyz").await.is_ok()
+        })
+        .await;
+    }
+
+    async fn allow_developer(&self) {
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": DEVELOPER},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit",
+            },
+            "subjects": [{
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": DEVELOPER,
+            }],
+        });
+        let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+        self.api(ADMIN).create(path, &binding).await.expect("a role binding");
+    }
+}
+
+/// Asks again and again until it is so. Nothing here should take long; a slow machine may.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

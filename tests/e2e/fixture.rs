@@ -1,0 +1,162 @@
+//! What every test gets: one cluster, our servers, and namespaces to work in.
+
+use std::process::Output;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::api::{Accepted, Answer, Api};
+use crate::cluster::{ADMIN, Binaries, Cluster, until};
+use crate::pods;
+use crate::webhook::{LABEL, Webhook, until_called};
+
+/// The annotation by which a pod says that it was hardened.
+pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
+
+/// The timeout of the webhook whose server gets stopped.
+pub(crate) const OUTAGE_TIMEOUT_SECONDS: u64 = 2;
+
+pub(crate) struct Fixture {
+    pub(crate) cluster: Cluster,
+    webhooks: Vec<Webhook>,
+    /// The server of [`Server::Outage`].
+    pub(crate) outage: Webhook,
+    namespaces: AtomicU32,
+}
+
+/// Who hardens the pods of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// Nobody: the namespace is excluded by the webhook's `namespaceSelector`.
+    None,
+    /// The policy that is built in.
+    BuiltIn,
+    /// `--policy enforced`.
+    Enforced,
+    /// A server that one test stops; `failurePolicy: Ignore`.
+    Outage,
+}
+
+impl Server {
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::BuiltIn => "built-in",
+            Self::Enforced => "enforced",
+            Self::Outage => "outage",
+        }
+    }
+}
+
+impl Fixture {
+    /// Call this on the main thread (see [`crate::process::Process::start`]).
+    pub(crate) async fn start(binaries: &Binaries) -> Self {
+        let cluster = Cluster::start(binaries).await;
+        let built_in = Webhook::start(&cluster, "built-in", &[], "Fail", 10).await;
+        let args = ["--policy=enforced"];
+        let enforced = Webhook::start(&cluster, "enforced", &args, "Fail", 10).await;
+        let timeout = OUTAGE_TIMEOUT_SECONDS;
+        let outage = Webhook::start(&cluster, "outage", &[], "Ignore", timeout).await;
+        let fixture =
+            Self { cluster, webhooks: vec![built_in, enforced], outage, namespaces: AtomicU32::new(0) };
+        for server in [Server::BuiltIn, Server::Enforced, Server::Outage] {
+            let namespace = fixture.namespace(server, &[]).await;
+            until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
+                .await;
+        }
+        fixture
+    }
+
+    /// A namespace whose pods this server hardens, gone again after `test`.
+    pub(crate) async fn with_temp_namespace<T>(
+        &self,
+        server: Server,
+        labels: &[(&str, &str)],
+        test: impl AsyncFnOnce(&Namespace) -> T,
+    ) -> T {
+        let namespace = self.namespace(server, labels).await;
+        let outcome = test(&namespace).await;
+        let path = format!("/api/v1/namespaces/{}", namespace.name);
+        namespace.api.delete(&path).await.expect("a deletion");
+        outcome
+    }
+
+    async fn namespace(&self, server: Server, labels: &[(&str, &str)]) -> Namespace {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        let name = format!("e2e-{}-{number}", server.name());
+        let mut object = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {LABEL: server.name()}},
+        });
+        for (label, value) in labels {
+            object["metadata"]["labels"][label] = json!(value);
+        }
+        let api = self.cluster.api(ADMIN);
+        api.create("/api/v1/namespaces", &object).await.expect("a namespace");
+        let path = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
+        until(&format!("{name} has its default service account"), async || api.get(&path).await.is_ok())
+            .await;
+        Namespace { name, api }
+    }
+
+    /// Runs kubectl in a namespace.
+    pub(crate) fn kubectl(&self, namespace: &Namespace, args: &[&str]) -> Output {
+        let mut command = self.cluster.kubectl(args);
+        command.arg("--namespace").arg(&namespace.name);
+        command.output().expect("kubectl")
+    }
+
+    /// Ends every process.
+    pub(crate) fn stop(&self) {
+        for webhook in self.webhooks.iter().chain([&self.outage]) {
+            webhook.process().stop();
+        }
+        self.cluster.stop();
+    }
+}
+
+/// A namespace, seen by its administrator or by somebody else.
+pub(crate) struct Namespace {
+    pub(crate) name: String,
+    pub(crate) api: Api,
+}
+
+impl Namespace {
+    /// The same namespace, used by another user.
+    pub(crate) fn seen_by(&self, fixture: &Fixture, user: &str) -> Self {
+        Self { name: self.name.clone(), api: fixture.cluster.api(user) }
+    }
+
+    /// `/api/v1/namespaces/NAME/RESOURCE`
+    pub(crate) fn path(&self, resource: &str) -> String {
+        format!("/api/v1/namespaces/{}/{resource}", self.name)
+    }
+
+    /// Creates the pod, but for keeping it.
+    pub(crate) async fn try_pod(&self, pod: &Value) -> Answer {
+        self.api.create(&self.path("pods?dryRun=All"), pod).await
+    }
+
+    /// The pod as the API server admits it; nothing is kept.
+    pub(crate) async fn admits(&self, pod: &Value) -> Accepted {
+        match self.try_pod(pod).await {
+            Ok(accepted) => accepted,
+            Err(refused) => panic!("{} refused in {}: {refused:?}", pod["metadata"], self.name),
+        }
+    }
+
+    /// The API server's reason to refuse the pod.
+    pub(crate) async fn refuses(&self, pod: &Value) -> String {
+        match self.try_pod(pod).await {
+            Ok(accepted) => panic!("admitted in {}: {}", self.name, accepted.object),
+            Err(refused) => refused.message,
+        }
+    }
+
+    /// Creates an object of the core group, and keeps it.
+    pub(crate) async fn create(&self, resource: &str, object: &Value) -> Accepted {
+        let created = self.api.create(&self.path(resource), object).await;
+        created.unwrap_or_else(|refused| panic!("{} refused: {refused:?}", object["metadata"]))
+    }
+}

@@ -1,0 +1,114 @@
+//! A program that the tests start, and end by its process id.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a program may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Process {
+    name: String,
+    log: PathBuf,
+    child: Mutex<Child>,
+}
+
+impl Process {
+    /// Starts `program` with its output in a file in `logs`.
+    ///
+    /// The program dies with the *thread* that starts it (see [`tied_to_us`]): call this only
+    /// on the main thread, which outlives every test.
+    pub(crate) fn start(name: &str, program: &Path, args: &[String], logs: &Path) -> Self {
+        let log = logs.join(format!("{name}.log"));
+        let output = File::create(&log).expect("a log file");
+        let child = tied_to_us(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a log file"))
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        Self { name: name.to_owned(), log, child: Mutex::new(child) }
+    }
+
+    /// Panics, with what it said, if the program has already ended.
+    pub(crate) fn assert_running(&self) {
+        let ended = self.child().try_wait().expect("a child process");
+        if let Some(status) = ended {
+            panic!("{} ended with {status}:\n{}", self.name, self.last_lines());
+        }
+    }
+
+    /// The end of what it wrote.
+    pub(crate) fn last_lines(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let child = self.child();
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // It is our child and not yet waited for, so its id is still its own. That it may be
+        // gone already is nothing to fail about.
+        if let Some(pid) = pid {
+            let _gone = kill_process(pid, signal);
+        }
+    }
+
+    /// Asks it to end, and ends it if it does not.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::TERM);
+        let deadline = Instant::now() + GRACE;
+        while Instant::now() < deadline {
+            if !matches!(self.child().try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut child = self.child();
+        let _gone = child.kill();
+        let _status = child.wait();
+    }
+
+    fn child(&self) -> std::sync::MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if matches!(self.child().try_wait(), Ok(None)) {
+            self.stop();
+        }
+    }
+}
+
+/// A command that the kernel ends when we end, however that happens: `setpriv` becomes the
+/// program itself, so that the process id is the program's.
+fn tied_to_us(program: &Path) -> Command {
+    static HAS_SETPRIV: OnceLock<bool> = OnceLock::new();
+    let has_setpriv = HAS_SETPRIV.get_or_init(|| {
+        let output = Command::new("setpriv").arg("--help").output();
+        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("--pdeathsig"))
+    });
+    if !has_setpriv {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
+}
+
+/// Ports of 127.0.0.1 that nobody listens on; all different.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    // Held until all are known: the kernel may give a port again as soon as it is free.
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    held.map(|listener| listener.local_addr().expect("an address").port())
+}

@@ -1,0 +1,134 @@
+//! Our server, and its registration with the API server.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::cluster::{ADMIN, Cluster, until};
+use crate::process::{Process, free_ports};
+
+/// The label by which a namespace says which of the servers hardens its pods.
+pub(crate) const LABEL: &str = "pod-hardener-e2e";
+
+/// One running `pod-hardener serve`, registered for the namespaces that carry its name.
+pub(crate) struct Webhook {
+    process: Process,
+}
+
+/// How a webhook is registered.
+pub(crate) struct Registration<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) url: String,
+    pub(crate) label: (&'a str, &'a str),
+    pub(crate) failure_policy: &'a str,
+    pub(crate) timeout_seconds: u64,
+}
+
+impl Webhook {
+    pub(crate) async fn start(
+        cluster: &Cluster,
+        name: &str,
+        args: &[&str],
+        failure_policy: &str,
+        timeout_seconds: u64,
+    ) -> Self {
+        let [port, admin] = free_ports();
+        let files = cluster.authority().issue(name, cluster.folder());
+        let mut words = vec![
+            "serve".to_owned(),
+            format!("--listen=127.0.0.1:{port}"),
+            format!("--admin=127.0.0.1:{admin}"),
+            format!("--tls-cert={}", files.certificate.display()),
+            format!("--tls-key={}", files.key.display()),
+        ];
+        words.extend(args.iter().map(|&word| word.to_owned()));
+        let program = Path::new(env!("CARGO_BIN_EXE_pod-hardener"));
+        let process = Process::start(name, program, &words, cluster.folder());
+        let webhook = Self { process };
+        until(&format!("the webhook {name} is ready"), async || {
+            webhook.process.assert_running();
+            is_ready(admin).await
+        })
+        .await;
+        let registration = Registration {
+            name,
+            url: format!("https://127.0.0.1:{port}/mutate"),
+            label: (LABEL, name),
+            failure_policy,
+            timeout_seconds,
+        };
+        register(cluster, &registration).await;
+        webhook
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// Registers a mutating webhook, as a cluster's administrator would.
+pub(crate) async fn register(cluster: &Cluster, registration: &Registration<'_>) {
+    let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+    let object = configuration(cluster, registration);
+    let created = cluster.api(ADMIN).create(path, &object).await;
+    created.expect("a MutatingWebhookConfiguration");
+}
+
+fn configuration(cluster: &Cluster, registration: &Registration<'_>) -> Value {
+    let (label, value) = registration.label;
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": registration.name},
+        "webhooks": [{
+            "name": format!("{}.pod-hardener.dev", registration.name),
+            "clientConfig": {
+                "url": registration.url,
+                "caBundle": BASE64_STANDARD.encode(cluster.authority().pem()),
+            },
+            "rules": [
+                {
+                    "apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced",
+                    "operations": ["CREATE"], "resources": ["pods"],
+                },
+                {
+                    "apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced",
+                    "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"],
+                },
+            ],
+            "namespaceSelector": {"matchLabels": {label: value}},
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": registration.failure_policy,
+            "timeoutSeconds": registration.timeout_seconds,
+            "reinvocationPolicy": "IfNeeded",
+        }],
+    })
+}
+
+/// Creating a configuration returns before every API server has seen it.
+pub(crate) async fn until_called(api: &Api, namespace: &str, is_mutated: impl Fn(&Value) -> bool) {
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let pod = crate::pods::plain("until-called");
+    until(&format!("the webhook is called in {namespace}"), async || {
+        let answer = api.create(&path, &pod).await;
+        answer.is_ok_and(|accepted| is_mutated(&accepted.object))
+    })
+    .await;
+}
+
+/// Whether the admin listener says so. Plain HTTP/1.0: one line there, one line back.
+async fn is_ready(port: u16) -> bool {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else {
+        return false;
+    };
+    let request = "GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
+    let mut answer = Vec::new();
+    stream.write_all(request.as_bytes()).await.is_ok()
+        && stream.read_to_end(&mut answer).await.is_ok()
+        && answer.get(8..12) == Some(b" 200")
+}

@@ -1,0 +1,55 @@
+//! Building a program of a Go module.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run;
+
+const INSTALL: &str = "install Go (https://go.dev/doc/install), or point KUBEBUILDER_ASSETS at a \
+     folder with etcd, kube-apiserver, kube-controller-manager and kubectl";
+
+/// Builds `package` of the module in `folder` into the file `target`, whole or not at all.
+pub(crate) fn build(folder: &Path, package: &str, ldflags: &str, target: &Path) -> Result<()> {
+    require(folder)?;
+    let parent = target.parent().context("a target without a folder")?;
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    // Beside its final place, so that the rename cannot leave half a program behind, and with
+    // the process in its name, so that two builds at once do not write to one file.
+    let unfinished = target.with_extension(format!("unfinished-{}", std::process::id()));
+    run::check(
+        Command::new("go")
+            .current_dir(folder)
+            .args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"])
+            .arg(format!("-ldflags={ldflags}"))
+            .arg("-o")
+            .arg(&unfinished)
+            .arg(package),
+    )?;
+    std::fs::rename(&unfinished, target).with_context(|| format!("cannot put {} in place", target.display()))
+}
+
+/// Says what to do where `go` is missing, or older than the module asks for.
+fn require(folder: &Path) -> Result<()> {
+    let Ok(output) = Command::new("go").args(["env", "GOVERSION"]).output() else {
+        bail!("building Kubernetes needs `go`, which is not here: {INSTALL}");
+    };
+    let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let file = folder.join("go.mod");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let wanted = text
+        .lines()
+        .find_map(|line| line.strip_prefix("go "))
+        .with_context(|| format!("{} names no Go version", file.display()))?;
+    // A newer Go can fetch the toolchain that a module asks for, unless told not to.
+    let fetches = run::read(Command::new("go").args(["env", "GOTOOLCHAIN"]))?;
+    if numbers(&found) < numbers(wanted) && fetches.trim() == "local" {
+        bail!("building Kubernetes needs Go {wanted} or newer, and `go` is {found}: {INSTALL}");
+    }
+    Ok(())
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version.trim_start_matches("go").split('.').map_while(|part| part.parse().ok()).collect()
+}
