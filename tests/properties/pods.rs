@@ -10,7 +10,7 @@ use crate::values::{Field, Json, flag, maybe, object, one_of, seldom, uid};
 
 /// Names of containers, the first for the first of each pod: one is as long as a name can be.
 const NAMES: [&str; 8] = [
-    "web", "a", "sixty-three-characters-long-as-long-as-the-name-of-a-container-ca", "data", "web-a", "b", "c", "d",
+    "web", "a", "sixty-three-characters-as-long-as-the-name-of-a-container-can-b", "data", "web-a", "b", "c", "d",
 ];
 
 const PREFIX: &str = "pod-hardener.dev";
