@@ -73,7 +73,8 @@ impl Table {
             }
             None => "",
         };
-        let figure = if figure >= 100.0 { format!("{figure:.0}{unit}") } else { format!("{figure:.2}{unit}") };
+        let figure =
+            if figure >= 100.0 { format!("{figure:.0}{unit}") } else { format!("{figure:.2}{unit}") };
         self.rows.push([what.into(), figure, target_text, verdict.to_owned()]);
     }
 

@@ -81,7 +81,8 @@ impl Subject {
 /// The time of each further container, among many against among few: growth beyond linear shows here.
 fn linear(four: &mut [Subject], table: &mut Table) {
     let [one, _, ten, fifty] = four else { return };
-    let [one_time, ten_time, fifty_time] = [&mut one.answer, &mut ten.answer, &mut fifty.answer].map(|t| median(t));
+    let [one_time, ten_time, fifty_time] =
+        [&mut one.answer, &mut ten.answer, &mut fifty.answer].map(|t| median(t));
     let few = (ten_time - one_time) / 9.0;
     let many = (fifty_time - ten_time) / 40.0;
     let name = format!("{} pod: each container 11…50 / each 2…10", one.kind);
