@@ -36,7 +36,7 @@ fn config(cases: u32) -> Config {
         fixed @ RngSeed::Fixed(_) => fixed,
     };
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
-    Config { cases, rng_seed, failure_persistence: None, ..default }
+    Config { cases, rng_seed, failure_persistence: None, max_global_rejects: 10 * cases, ..default }
 }
 
 /// A pod as written, or as the webhook sees it.
