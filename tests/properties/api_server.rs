@@ -5,13 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::effective::{LISTS, containers, setting};
+use crate::list;
 use crate::resources::invalid_resources;
-use crate::support::list;
 
 const LINUX_ONLY: [&str; 15] = [
-    "runAsUser", "runAsGroup", "seccompProfile", "appArmorProfile", "seLinuxOptions", "fsGroup", "fsGroupChangePolicy",
-    "sysctls", "supplementalGroups", "capabilities", "readOnlyRootFilesystem", "privileged",
-    "allowPrivilegeEscalation", "procMount", "supplementalGroupsPolicy",
+    "runAsUser",
+    "runAsGroup",
+    "seccompProfile",
+    "appArmorProfile",
+    "seLinuxOptions",
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "sysctls",
+    "supplementalGroups",
+    "capabilities",
+    "readOnlyRootFilesystem",
+    "privileged",
+    "allowPrivilegeEscalation",
+    "procMount",
+    "supplementalGroupsPolicy",
 ];
 
 /// What the API server would refuse in a pod.
@@ -74,7 +86,9 @@ fn invalid_volumes(pod: &Value, found: &mut Vec<String>) {
             if !volumes.contains(one["name"].as_str().unwrap_or_default()) {
                 found.push(format!("no volume {}", one["name"]));
             }
-            if one["mountPropagation"] == "Bidirectional" && container["securityContext"]["privileged"] != true {
+            if one["mountPropagation"] == "Bidirectional"
+                && container["securityContext"]["privileged"] != true
+            {
                 found.push("Bidirectional without privileged".to_owned());
             }
         }
@@ -101,8 +115,10 @@ fn invalid_host_settings(pod: &Value, found: &mut Vec<String>) {
             found.push("hostUsers false".to_owned());
         }
     }
-    let is_host_process = |container| setting(pod, container, "windowsOptions")["hostProcess"] == true
-        || pod["spec"]["securityContext"]["windowsOptions"]["hostProcess"] == true;
+    let is_host_process = |container| {
+        setting(pod, container, "windowsOptions")["hostProcess"] == true
+            || pod["spec"]["securityContext"]["windowsOptions"]["hostProcess"] == true
+    };
     let processes = containers(pod).filter(|container| is_host_process(container)).count();
     if processes > 0 && (!on("hostNetwork") || processes != containers(pod).count()) {
         found.push("host process".to_owned());
@@ -155,7 +171,8 @@ fn invalid_annotations(pod: &Value, found: &mut Vec<String>) {
             Some("RuntimeDefault") => value == "runtime/default" || value == "docker/default",
             Some("Unconfined") => value == "unconfined",
             Some("Localhost") => {
-                value.strip_prefix("localhost/") == Some(profile["localhostProfile"].as_str().unwrap_or_default())
+                value.strip_prefix("localhost/")
+                    == Some(profile["localhostProfile"].as_str().unwrap_or_default())
             }
             _ => true,
         };

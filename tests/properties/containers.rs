@@ -7,11 +7,22 @@ use serde_json::json;
 use crate::values::{Json, bytes, cpu, flag, maybe, object, one_of, resource_list, seldom, some_of, uid};
 
 /// Volumes that every pod of these tests has, beside what it is given; some are called as ours would be.
-pub(crate) const VOLUMES: [&str; 8] = ["data", "tmp-web", "tmp-a", "cache", "config", "claim", "block", "shared-tmp"];
+pub(crate) const VOLUMES: [&str; 8] =
+    ["data", "tmp-web", "tmp-a", "cache", "config", "claim", "block", "shared-tmp"];
 
 const CAPABILITIES: [&str; 12] = [
-    "ALL", "all", "NET_BIND_SERVICE", "CAP_NET_BIND_SERVICE", "SYS_ADMIN", "CAP_SYS_ADMIN", "sys_admin", "CHOWN",
-    "cap_chown", "NET_RAW", "KILL", "SETUID",
+    "ALL",
+    "all",
+    "NET_BIND_SERVICE",
+    "CAP_NET_BIND_SERVICE",
+    "SYS_ADMIN",
+    "CAP_SYS_ADMIN",
+    "sys_admin",
+    "CHOWN",
+    "cap_chown",
+    "NET_RAW",
+    "KILL",
+    "SETUID",
 ];
 
 /// What a container has but its name.
@@ -19,13 +30,26 @@ pub(crate) fn container() -> Json {
     object(vec![
         maybe("image", one_of(&["nginx", "registry.example/team/app@sha256:0f"])),
         maybe("securityContext", security_context()),
-        maybe("resources", object(vec![maybe("requests", resource_list()), maybe("limits", resource_list())])),
+        maybe(
+            "resources",
+            object(vec![maybe("requests", resource_list()), maybe("limits", resource_list())]),
+        ),
         maybe("volumeMounts", vec(mount(), 0..4).prop_map(Into::into)),
         maybe("ports", vec(port(), 0..3).prop_map(Into::into)),
-        seldom("volumeDevices", one_of(&[json!([{"name": "block", "devicePath": "/dev/xvda"}]),
-            json!([{"name": "block", "devicePath": "/tmp"}])])),
-        seldom("livenessProbe", one_of(&[json!({"httpGet": {"port": 80, "host": "10.0.0.1"}}),
-            json!({"tcpSocket": {"port": "web"}})])),
+        seldom(
+            "volumeDevices",
+            one_of(&[
+                json!([{"name": "block", "devicePath": "/dev/xvda"}]),
+                json!([{"name": "block", "devicePath": "/tmp"}]),
+            ]),
+        ),
+        seldom(
+            "livenessProbe",
+            one_of(&[
+                json!({"httpGet": {"port": 80, "host": "10.0.0.1"}}),
+                json!({"tcpSocket": {"port": "web"}}),
+            ]),
+        ),
         seldom("lifecycle", one_of(&[json!({"preStop": {"httpGet": {"port": 1, "host": "metadata"}}})])),
         maybe("env", one_of(&[json!([{"name": "A", "value": "\"ü\n"}])])),
     ])
@@ -61,9 +85,10 @@ fn security_context() -> Json {
         seldom("privileged", flag()),
         maybe("allowPrivilegeEscalation", flag()),
         maybe("readOnlyRootFilesystem", flag()),
-        maybe("capabilities", object(vec![
-            maybe("add", some_of(&CAPABILITIES, 3)), maybe("drop", some_of(&CAPABILITIES, 3)),
-        ])),
+        maybe(
+            "capabilities",
+            object(vec![maybe("add", some_of(&CAPABILITIES, 3)), maybe("drop", some_of(&CAPABILITIES, 3))]),
+        ),
         maybe("seccompProfile", profile()),
         maybe("appArmorProfile", profile()),
         seldom("seLinuxOptions", selinux()),
@@ -90,8 +115,18 @@ pub(crate) fn selinux() -> Json {
 
 fn mount() -> Json {
     let paths = [
-        "/tmp", "/tmp/", "//tmp", "/x/../tmp", "tmp", "/tmp/cache", "/data", "/var/cache", "/", "/etc/config",
-        "/var/lib/app", "/tmpfs",
+        "/tmp",
+        "/tmp/",
+        "//tmp",
+        "/x/../tmp",
+        "tmp",
+        "/tmp/cache",
+        "/data",
+        "/var/cache",
+        "/",
+        "/etc/config",
+        "/var/lib/app",
+        "/tmpfs",
     ];
     let mut names = VOLUMES.to_vec();
     names.retain(|name| *name != "block");

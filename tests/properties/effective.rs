@@ -4,15 +4,27 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::list;
+use crate::list;
 
 /// Where containers stand.
 pub(crate) const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// The runtimes' default capabilities.
 const CONTAINERD: [&str; 14] = [
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
-    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
 ];
 const EVERY: [&str; 4] = ["SYS_ADMIN", "SYS_TIME", "NET_ADMIN", "SYS_PTRACE"];
 
@@ -63,7 +75,12 @@ fn weaker_container((before, old): (&Value, &Value), (after, new): (&Value, &Val
     let was = |name| setting(before, old, name);
     let is = |name| setting(after, new, name);
     only_off(was("privileged"), is("privileged"), true, "privileged", &mut weaker);
-    kept_off(was("allowPrivilegeEscalation"), is("allowPrivilegeEscalation"), "allowPrivilegeEscalation", &mut weaker);
+    kept_off(
+        was("allowPrivilegeEscalation"),
+        is("allowPrivilegeEscalation"),
+        "allowPrivilegeEscalation",
+        &mut weaker,
+    );
     for name in ["runAsNonRoot", "readOnlyRootFilesystem"] {
         if *was(name) == true && *is(name) != true {
             weaker.push(format!("{name} is no longer true"));
@@ -80,7 +97,9 @@ fn weaker_container((before, old): (&Value, &Value), (after, new): (&Value, &Val
     }
     for name in ["seccompProfile", "appArmorProfile"] {
         let confined = !was(name)["type"].is_null() && was(name)["type"] != "Unconfined";
-        if confined && was(name) != is(name) || (is(name)["type"] == "Unconfined" && was(name)["type"] != "Unconfined") {
+        if confined && was(name) != is(name)
+            || (is(name)["type"] == "Unconfined" && was(name)["type"] != "Unconfined")
+        {
             weaker.push(format!("{name} {} became {}", was(name), is(name)));
         }
     }

@@ -3,16 +3,32 @@
 use serde_json::Value;
 
 use crate::effective::containers;
-use crate::support::list;
+use crate::list;
 
 const VOLUMES: [&str; 9] = [
-    "configMap", "downwardAPI", "emptyDir", "projected", "secret", "csi", "persistentVolumeClaim", "ephemeral", "image",
+    "configMap",
+    "downwardAPI",
+    "emptyDir",
+    "projected",
+    "secret",
+    "csi",
+    "persistentVolumeClaim",
+    "ephemeral",
+    "image",
 ];
 const SYSCTLS: [&str; 12] = [
-    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
 ];
 
 /// What Pod Security forbids in a pod.
@@ -66,12 +82,19 @@ fn forbidden_in_context(context: &Value, own_users: bool, found: &mut Vec<String
     if !own_users && context["runAsNonRoot"] == false {
         found.push("runAsNonRoot false".to_owned());
     }
-    if context["seccompProfile"]["type"] == "Unconfined" || context["appArmorProfile"]["type"] == "Unconfined" {
+    if context["seccompProfile"]["type"] == "Unconfined" || context["appArmorProfile"]["type"] == "Unconfined"
+    {
         found.push("Unconfined".to_owned());
     }
     let options = &context["seLinuxOptions"];
-    let allowed = [None, Some(""), Some("container_t"), Some("container_init_t"), Some("container_kvm_t"),
-        Some("container_engine_t")];
+    let allowed = [
+        None,
+        Some(""),
+        Some("container_t"),
+        Some("container_init_t"),
+        Some("container_kvm_t"),
+        Some("container_engine_t"),
+    ];
     let is_set = |name: &str| !options[name].as_str().unwrap_or_default().is_empty();
     if !allowed.contains(&options["type"].as_str()) || is_set("user") || is_set("role") {
         found.push("seLinuxOptions".to_owned());
@@ -110,7 +133,10 @@ pub(crate) fn unrepairable(pod: &Value) -> Vec<String> {
         }
     }
     let contexts = containers(pod).map(|container| &container["securityContext"]);
-    if contexts.chain([&pod["spec"]["securityContext"]]).any(|context| context["windowsOptions"]["hostProcess"] == true) {
+    if contexts
+        .chain([&pod["spec"]["securityContext"]])
+        .any(|context| context["windowsOptions"]["hostProcess"] == true)
+    {
         found.push("hostProcess".to_owned());
     }
     for container in containers(pod) {

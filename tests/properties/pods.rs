@@ -10,7 +10,14 @@ use crate::values::{Field, Json, flag, maybe, object, one_of, seldom, uid};
 
 /// Names of containers, the first for the first of each pod: one is as long as a name can be.
 const NAMES: [&str; 8] = [
-    "web", "a", "sixty-three-characters-as-long-as-the-name-of-a-container-can-b", "data", "web-a", "b", "c", "d",
+    "web",
+    "a",
+    "sixty-three-characters-as-long-as-the-name-of-a-container-can-b",
+    "data",
+    "web-a",
+    "b",
+    "c",
+    "d",
 ];
 
 const PREFIX: &str = "pod-hardener.dev";
@@ -48,15 +55,22 @@ pub(crate) fn debugged_pod() -> BoxedStrategy<(usize, Value)> {
 
 /// A Windows pod without any Linux field.
 pub(crate) fn windows_pod() -> Json {
-    let options = || object(vec![
-        seldom("hostProcess", one_of(&[true])),
-        maybe("runAsUserName", one_of(&["ContainerAdministrator", "ContainerUser", "NT AUTHORITY\\SYSTEM"])),
-    ]);
+    let options = || {
+        object(vec![
+            seldom("hostProcess", one_of(&[true])),
+            maybe(
+                "runAsUserName",
+                one_of(&["ContainerAdministrator", "ContainerUser", "NT AUTHORITY\\SYSTEM"]),
+            ),
+        ])
+    };
     let context = move || object(vec![maybe("runAsNonRoot", flag()), maybe("windowsOptions", options())]);
-    let container = move || object(vec![
-        maybe("securityContext", context()),
-        maybe("ports", one_of(&[json!([{"containerPort": 80, "hostPort": 80}])])),
-    ]);
+    let container = move || {
+        object(vec![
+            maybe("securityContext", context()),
+            maybe("ports", one_of(&[json!([{"containerPort": 80, "hostPort": 80}])])),
+        ])
+    };
     let spec = object(vec![maybe("securityContext", context()), maybe("hostNetwork", flag())]);
     (metadata(), spec, vec(container(), 1..3), vec(container(), 0..2))
         .prop_map(|(metadata, mut spec, containers, inits)| {
@@ -84,13 +98,16 @@ fn spec_fields() -> Json {
         maybe("seccompProfile", profile()),
         maybe("appArmorProfile", profile()),
         seldom("seLinuxOptions", selinux()),
-        seldom("sysctls", one_of(&[
-            json!([]),
-            json!([{"name": "kernel.msgmax", "value": "1"}]),
-            json!([{"name": "net/ipv4/ip_unprivileged_port_start", "value": "80"}]),
-            json!([{"name": "net.ipv4.ip_unprivileged_port_start", "value": "80"}]),
-            json!([{"name": "net.ipv4.tcp_syncookies", "value": "1"}]),
-        ])),
+        seldom(
+            "sysctls",
+            one_of(&[
+                json!([]),
+                json!([{"name": "kernel.msgmax", "value": "1"}]),
+                json!([{"name": "net/ipv4/ip_unprivileged_port_start", "value": "80"}]),
+                json!([{"name": "net.ipv4.ip_unprivileged_port_start", "value": "80"}]),
+                json!([{"name": "net.ipv4.tcp_syncookies", "value": "1"}]),
+            ]),
+        ),
     ]);
     object(vec![
         maybe("securityContext", context),
@@ -103,12 +120,15 @@ fn spec_fields() -> Json {
         seldom("enableServiceLinks", flag()),
         seldom("nodeSelector", one_of(&[json!({"kubernetes.io/os": "windows"})])),
         seldom("os", one_of(&[json!({"name": "linux"})])),
-        maybe("extraVolumes", one_of(&[
-            json!([token_volume()]),
-            json!([{"name": "host", "hostPath": {"path": "/"}}]),
-            json!([{"name": "old", "nfs": {"server": "s", "path": "/"}}]),
-            json!([token_volume(), {"name": "kube-api-access-mine", "emptyDir": {}}]),
-        ])),
+        maybe(
+            "extraVolumes",
+            one_of(&[
+                json!([token_volume()]),
+                json!([{"name": "host", "hostPath": {"path": "/"}}]),
+                json!([{"name": "old", "nfs": {"server": "s", "path": "/"}}]),
+                json!([token_volume(), {"name": "kube-api-access-mine", "emptyDir": {}}]),
+            ]),
+        ),
     ])
 }
 
@@ -142,11 +162,10 @@ fn annotation() -> impl Strategy<Value = (String, Value)> {
     ];
     let containers = ["", "", "web.", "a.", "nobody."];
     let names: Vec<(&str, Vec<&str>)> = names.iter().map(|(name, values)| (*name, values.to_vec())).collect();
-    (prop::sample::select(containers.to_vec()), prop::sample::select(names), any::<prop::sample::Index>()).prop_map(
-        |(container, (name, values), index)| {
+    (prop::sample::select(containers.to_vec()), prop::sample::select(names), any::<prop::sample::Index>())
+        .prop_map(|(container, (name, values), index)| {
             (format!("{container}{PREFIX}/{name}"), json!(values[index.index(values.len())]))
-        },
-    )
+        })
 }
 
 fn other_annotation() -> impl Strategy<Value = (String, Value)> {

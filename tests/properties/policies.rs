@@ -45,7 +45,8 @@ fn any_modes() -> impl Strategy<Value = PolicySet> {
         if more {
             spec.rules.service_account_token.scope = Scope::All;
             spec.rules.run_as_non_root.fs_group = Some(3000);
-            spec.rules.read_only_root_filesystem.writable_paths = vec!["/tmp".to_owned(), "/var/cache".to_owned()];
+            spec.rules.read_only_root_filesystem.writable_paths =
+                vec!["/tmp".to_owned(), "/var/cache".to_owned()];
             spec.rules.resources.containers.requests.cpu = "0.75".to_owned();
         }
         PolicySet::new(vec![Policy::resolve(document)])

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::effective::LISTS;
+use crate::list;
 use crate::resources::is_request_above_limit;
-use crate::support::list;
 
 /// The pod without its commonest mistakes.
 pub(crate) fn repaired(mut pod: Value) -> Value {

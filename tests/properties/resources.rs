@@ -2,12 +2,23 @@
 
 use serde_json::Value;
 
-use crate::support::list;
+use crate::list;
 
 const SUFFIXES: [(&str, i128); 14] = [
-    ("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40), ("k", 1_000), ("M", 1_000_000),
-    ("G", 1_000_000_000), ("T", 1_000_000_000_000), ("e0", 1), ("e6", 1_000_000), ("e3", 1_000),
-    ("E3", 1_000), ("e9", 1_000_000_000), ("", 1),
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("e0", 1),
+    ("e6", 1_000_000),
+    ("e3", 1_000),
+    ("E3", 1_000),
+    ("e9", 1_000_000_000),
+    ("", 1),
 ];
 
 /// A quantity in thousandths.
@@ -15,7 +26,9 @@ fn thousandths(value: &Value) -> Option<i128> {
     let text = value.as_str()?;
     let (number, factor) = match text.strip_suffix('m') {
         Some(number) => (number, 1),
-        None => SUFFIXES.iter().find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, factor * 1000)))?,
+        None => {
+            SUFFIXES.iter().find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, factor * 1000)))?
+        }
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);

@@ -9,9 +9,34 @@ use serde_json::{Value, json};
 
 use crate::pods::{debugged_pod, pod};
 use crate::policies::policy;
+use crate::support::{NOW, apply, harden_pod};
 use crate::values::Document;
-use crate::support::{NOW, apply, creation, debugging, harden_pod, list};
-use crate::{any_pod, api_server, config, effective, none, untouched};
+use crate::{any_pod, api_server, config, effective, list, none, untouched};
+
+/// The review that the API server sends when the pod is created.
+fn creation(pod: &Value) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "name": "", "namespace": "shop", "operation": "CREATE",
+            "userInfo": {"username": "jane", "groups": ["system:authenticated"]},
+            "object": pod, "oldObject": null, "dryRun": false,
+        },
+    })
+}
+
+/// The review that the API server sends when `kubectl debug` adds ephemeral containers to `old`.
+fn debugging(pod: &Value, old: &Value) -> Value {
+    let mut review = creation(pod);
+    let request = &mut review["request"];
+    request["operation"] = json!("UPDATE");
+    request["subResource"] = json!("ephemeralcontainers");
+    request["oldObject"] = old.clone();
+    review
+}
 
 fn respond(review: &Value, policies: &PolicySet) -> (Value, Answer) {
     let body = serde_json::to_vec(review).expect("JSON");
@@ -169,9 +194,14 @@ fn a_mirror_pod_needs_annotation_and_group() {
 #[test]
 fn other_operations_pass_untouched() {
     let policies = PolicySet::from(Preset::Enforced);
-    for (operation, sub_resource) in
-        [("UPDATE", ""), ("UPDATE", "status"), ("UPDATE", "resize"), ("CREATE", "binding"), ("DELETE", ""), ("CONNECT", "exec")]
-    {
+    for (operation, sub_resource) in [
+        ("UPDATE", ""),
+        ("UPDATE", "status"),
+        ("UPDATE", "resize"),
+        ("CREATE", "binding"),
+        ("DELETE", ""),
+        ("CONNECT", "exec"),
+    ] {
         let mut review = plain();
         review["request"]["operation"] = json!(operation);
         review["request"]["subResource"] = json!(sub_resource);

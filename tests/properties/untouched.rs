@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::list;
+use crate::list;
 
 /// Objects and lists that an operation may replace as a whole: we know all that can be in them.
 const REPLACED_WHOLE: [&str; 2] = ["/seccompProfile", "/capabilities/add"];
@@ -57,7 +57,9 @@ impl<'o> Operations<'o> {
                     }
                 }
                 // The oracle's own removal moves the last field into the gap, so only objects that lost none count.
-                if old.keys().all(|name| new.contains_key(name)) && !new.keys().zip(old.keys()).all(|(a, b)| a == b) {
+                if old.keys().all(|name| new.contains_key(name))
+                    && !new.keys().zip(old.keys()).all(|(a, b)| a == b)
+                {
                     found.push(format!("{path} is in another order"));
                 }
             }
@@ -90,7 +92,7 @@ pub(crate) fn beyond_reach(operations: &[Value], known: usize, pod: &Value) -> V
         let mut parts = path.strip_prefix("/spec/ephemeralContainers/").unwrap_or_default().split('/');
         let index: Option<usize> = parts.next().and_then(|index| index.parse().ok());
         let field = parts.next().unwrap_or_default();
-        if !index.is_some_and(|index| index >= known) || !["securityContext", "volumeMounts"].contains(&field) {
+        if index.is_none_or(|index| index < known) || !["securityContext", "volumeMounts"].contains(&field) {
             found.push(path.to_owned());
         }
         let value = &operation["value"];

@@ -3,9 +3,10 @@
 use pod_hardener::harden::harden;
 use pod_hardener::message;
 use pod_hardener::policy::{Facts, PolicySet};
+use pod_hardener::rules::RuleId;
 use pod_hardener::subject::{Reach, Subject};
 use pod_hardener::view::Pod;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -21,8 +22,8 @@ pub(crate) struct Hardened {
     pub(crate) operations: Vec<Value>,
     /// What the user is told.
     pub(crate) warnings: Vec<String>,
-    /// Whether an exemption was honoured for the pod or one of its containers.
-    pub(crate) is_exempted: bool,
+    /// The rules from which an exemption was honoured for the pod or one of its containers.
+    pub(crate) exempted: Vec<&'static str>,
 }
 
 /// Hardens a new pod.
@@ -36,7 +37,7 @@ pub(crate) fn harden_pod(pod: &Value, policies: &PolicySet) -> Hardened {
         pod: apply(pod, &operations),
         operations: serde_json::from_slice(&operations).expect("a list"),
         warnings: message::warnings(&hardened, &subject),
-        is_exempted: !hardened.exemptions.rules().is_empty(),
+        exempted: hardened.exemptions.rules().iter().map(RuleId::as_str).collect(),
     }
 }
 
@@ -47,34 +48,4 @@ pub(crate) fn apply(document: &Value, operations: &[u8]) -> Value {
     json_patch::patch(&mut document, &patch)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(operations)));
     document
-}
-
-/// The review that the API server sends when the pod is created.
-pub(crate) fn creation(pod: &Value) -> Value {
-    json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-        "request": {
-            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-            "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "resource": {"group": "", "version": "v1", "resource": "pods"},
-            "name": "", "namespace": "shop", "operation": "CREATE",
-            "userInfo": {"username": "jane", "groups": ["system:authenticated"]},
-            "object": pod, "oldObject": null, "dryRun": false,
-        },
-    })
-}
-
-/// The review that the API server sends when `kubectl debug` adds ephemeral containers to `old`.
-pub(crate) fn debugging(pod: &Value, old: &Value) -> Value {
-    let mut review = creation(pod);
-    let request = &mut review["request"];
-    request["operation"] = json!("UPDATE");
-    request["subResource"] = json!("ephemeralcontainers");
-    request["oldObject"] = old.clone();
-    review
-}
-
-/// The list at a pointer; empty where there is none.
-pub(crate) fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
