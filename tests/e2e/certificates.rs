@@ -37,11 +37,12 @@ impl Authority {
         self.issuer.der().to_vec()
     }
 
-    /// Writes `NAME.crt` and `NAME.key`: a server's certificate for 127.0.0.1.
+    /// Writes `NAME.crt` and `NAME.key`: a certificate for 127.0.0.1, as a server and as a client.
     pub(crate) fn issue(&self, name: &str, folder: &Path) -> Files {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let files = Files {

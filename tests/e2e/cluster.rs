@@ -165,6 +165,7 @@ impl Cluster {
             format!("--tls-cert-file={}", serving.certificate.display()),
             format!("--tls-private-key-file={}", serving.key.display()),
             format!("--token-auth-file={}", tokens.display()),
+            format!("--admission-control-config-file={}", self.admission_config().display()),
             "--authorization-mode=Node,RBAC".to_owned(),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             format!("--service-account-key-file={}", public.display()),
@@ -174,6 +175,30 @@ impl Cluster {
             // Nobody reaches it by the Service `kubernetes`, which may not name 127.0.0.1.
             "--endpoint-reconciler-type=none".to_owned(),
         ]
+    }
+
+    /// Gives the API server a certificate to present to webhooks.
+    fn admission_config(&self) -> PathBuf {
+        let client = self.authority.issue("webhook-client", self.folder());
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "users": [{"name": "*", "user": {
+                "client-certificate": client.certificate,
+                "client-key": client.key,
+            }}],
+        });
+        let kubeconfig = self.write("webhook-client.kubeconfig", &kubeconfig.to_string());
+        let config = json!({
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "AdmissionConfiguration",
+            "plugins": [{"name": "MutatingAdmissionWebhook", "configuration": {
+                "apiVersion": "apiserver.config.k8s.io/v1",
+                "kind": "WebhookAdmissionConfiguration",
+                "kubeConfigFile": kubeconfig,
+            }}],
+        });
+        self.write("admission.json", &config.to_string())
     }
 
     fn controller_manager_args(&self, private: &Path) -> Vec<String> {
@@ -212,11 +237,16 @@ impl Cluster {
     }
 }
 
-/// Asks again and again until it is so. Nothing here should take long; a slow machine may.
+/// Asks again and again until it is so.
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    until_ok(what, async || is_so().await.then_some(()).ok_or_else(|| "it is not so".to_owned())).await;
+}
+
+/// Tries again and again until it works. Nothing here should take long; a slow machine may.
+pub(crate) async fn until_ok(what: &str, mut attempt: impl AsyncFnMut() -> Result<(), String>) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+    while let Err(reason) = attempt().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}: {reason}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

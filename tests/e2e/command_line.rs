@@ -2,22 +2,28 @@
 //! which has the same engine, finds nothing to do about.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::Test;
 use crate::corpus::{for_each_corpus, prepare, report, taken_without_us};
 use crate::fixture::{Fixture, Namespace, Server};
-use crate::manifests::{Corpus, Sample, obstacles};
+use crate::manifests::{Corpus, Sample, corpus, obstacles, samples, samples_through, tricky};
 use crate::pod_security::RESTRICTED;
 use crate::pods::as_sent;
+use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = for_each_corpus("command_line::is_taken", is_taken);
     tests.extend(for_each_corpus("command_line::enforced_is_restricted", is_restricted));
     tests.extend(for_each_corpus("command_line::the_webhook_agrees", the_webhook_agrees));
+    let yaml = [
+        test("command_line::yaml::public", |fixture| yaml_is_taken(fixture, corpus())).needs(&corpus()),
+        test("command_line::yaml::tricky", |fixture| yaml_is_taken(fixture, tricky())),
+    ];
+    tests.extend(yaml);
     tests
 }
 
@@ -89,6 +95,39 @@ async fn refused(namespace: &Namespace, samples: &[Sample], policy: &str) -> Vec
         }
     }
     failures
+}
+
+/// Manifests as they are, of all kinds and with comments, and as YAML again.
+async fn yaml_is_taken(fixture: Arc<Fixture>, folder: PathBuf) {
+    let original = samples(&folder);
+    for policy in ["restricted", "enforced"] {
+        let hardened = samples_through(&folder, |file| harden_file(file, policy));
+        assert_eq!(hardened.len(), original.len(), "{policy}: pods are lost, or come from nowhere");
+        let failures = fixture
+            .with_temp_namespace(Server::None, &[], async |namespace| {
+                prepare(namespace, &original).await;
+                let mut failures = Vec::new();
+                for (before, after) in original.iter().zip(&hardened) {
+                    if namespace.try_pod(&before.pod).await.is_err() {
+                        continue;
+                    }
+                    if let Err(refused) = namespace.try_pod(&after.pod).await {
+                        failures.push(format!("{policy}: {}: {}", after.source, refused.message));
+                    }
+                }
+                failures
+            })
+            .await;
+        report(&hardened, &failures);
+    }
+}
+
+/// What our command line makes of a file; nothing, where it refuses it.
+fn harden_file(file: &Path, policy: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pod-hardener"));
+    let output = command.args(["harden", "-o", "yaml", "--policy", policy]).arg(file).output();
+    let output = output.expect("our program");
+    if output.status.success() { String::from_utf8(output.stdout).expect("UTF-8") } else { String::new() }
 }
 
 /// A pod that was hardened as a file is admitted by the webhook as it is.

@@ -67,8 +67,10 @@ async fn complaint(namespace: &Namespace, sample: &Sample) -> Option<String> {
         Ok(accepted) => as_sent(&accepted.object),
         Err(refused) => return Some(format!("{source}: no longer taken: {}", refused.message)),
     };
-    let stuck = pods::unstartable(&once);
-    if stuck != pods::unstartable(&sample.pod) {
+    let before = pods::unstartable(&sample.pod);
+    let mut stuck = pods::unstartable(&once);
+    stuck.retain(|name| !before.contains(name));
+    if !stuck.is_empty() {
         return Some(format!("{source}: the kubelet would not start {stuck:?}"));
     }
     match namespace.try_pod(&once).await {

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 
 use crate::api::{Accepted, Answer, Api};
+use crate::certificates::Authority;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
 use crate::pods;
-use crate::webhook::{LABEL, Webhook, until_called};
+use crate::process::Process;
+use crate::webhook::{LABEL, Settings, Webhook, until_called};
 
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
@@ -18,9 +20,7 @@ pub(crate) const OUTAGE_TIMEOUT_SECONDS: u64 = 2;
 
 pub(crate) struct Fixture {
     pub(crate) cluster: Cluster,
-    webhooks: Vec<Webhook>,
-    /// The server of [`Server::Outage`].
-    pub(crate) outage: Webhook,
+    webhooks: Vec<(Server, Webhook)>,
     namespaces: AtomicU32,
 }
 
@@ -35,6 +35,10 @@ pub(crate) enum Server {
     Enforced,
     /// A server that one test stops; `failurePolicy: Ignore`.
     Outage,
+    /// A server that answers only to who has a certificate of the authority that the API server's is of.
+    ClientCa,
+    /// A server that answers only to who has a certificate of an authority unknown here.
+    StrangeCa,
 }
 
 impl Server {
@@ -44,7 +48,28 @@ impl Server {
             Self::BuiltIn => "built-in",
             Self::Enforced => "enforced",
             Self::Outage => "outage",
+            Self::ClientCa => "client-ca",
+            Self::StrangeCa => "strange-ca",
         }
+    }
+
+    fn settings(self, cluster: &Cluster) -> Settings<'static> {
+        let ca = |name: &str, pem: &str| {
+            let file = cluster.folder().join(name);
+            std::fs::write(&file, pem).expect("a certificate file");
+            vec![format!("--client-ca={}", file.display())]
+        };
+        let args = match self {
+            Self::Enforced => vec!["--policy=enforced".to_owned()],
+            Self::ClientCa => ca("known-authority.pem", &cluster.authority().pem()),
+            Self::StrangeCa => ca("strange-authority.pem", &Authority::new("strange").pem()),
+            Self::None | Self::BuiltIn | Self::Outage => Vec::new(),
+        };
+        let (failure_policy, timeout_seconds) = match self {
+            Self::Outage => ("Ignore", OUTAGE_TIMEOUT_SECONDS),
+            _ => ("Fail", 10),
+        };
+        Settings { name: self.name(), args, failure_policy, timeout_seconds }
     }
 }
 
@@ -52,14 +77,13 @@ impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries) -> Self {
         let cluster = Cluster::start(binaries).await;
-        let built_in = Webhook::start(&cluster, "built-in", &[], "Fail", 10).await;
-        let args = ["--policy=enforced"];
-        let enforced = Webhook::start(&cluster, "enforced", &args, "Fail", 10).await;
-        let timeout = OUTAGE_TIMEOUT_SECONDS;
-        let outage = Webhook::start(&cluster, "outage", &[], "Ignore", timeout).await;
-        let fixture =
-            Self { cluster, webhooks: vec![built_in, enforced], outage, namespaces: AtomicU32::new(0) };
-        for server in [Server::BuiltIn, Server::Enforced, Server::Outage] {
+        let mut webhooks = Vec::new();
+        for server in [Server::BuiltIn, Server::Enforced, Server::Outage, Server::ClientCa, Server::StrangeCa]
+        {
+            webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
+        }
+        let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
+        for server in [Server::BuiltIn, Server::Enforced, Server::Outage, Server::ClientCa] {
             let namespace = fixture.namespace(server, &[]).await;
             until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
                 .await;
@@ -107,9 +131,15 @@ impl Fixture {
         command.output().expect("kubectl")
     }
 
+    /// The process of one of our servers.
+    pub(crate) fn process(&self, server: Server) -> &Process {
+        let found = self.webhooks.iter().find(|(this, _)| *this == server);
+        found.expect("a server that was started").1.process()
+    }
+
     /// Ends every process.
     pub(crate) fn stop(&self) {
-        for webhook in self.webhooks.iter().chain([&self.outage]) {
+        for (_, webhook) in &self.webhooks {
             webhook.process().stop();
         }
         self.cluster.stop();

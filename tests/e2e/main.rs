@@ -21,6 +21,7 @@ use tokio::runtime::{Handle, Runtime};
 
 mod api;
 mod certificates;
+mod client_ca;
 mod cluster;
 mod command_line;
 mod corpus;
@@ -29,6 +30,7 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod installation;
 mod manifests;
 mod mirror;
 mod other_mutator;
@@ -49,7 +51,7 @@ use cluster::Binaries;
 use fixture::Fixture;
 
 /// Folders, as in `PATH`, that hold etcd, kube-apiserver, kube-controller-manager and kubectl.
-const ASSETS: &str = "POD_HARDENER_E2E_ASSETS";
+const ASSETS: &str = "E2E_ASSETS";
 
 /// The value with which `cargo xtask test` says that it will run this target later.
 const LATER: &str = "later";
@@ -94,11 +96,13 @@ where
 
 fn tests() -> Vec<Test> {
     [
+        client_ca::tests(),
         command_line::tests(),
         corpus::tests(),
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        installation::tests(),
         mirror::tests(),
         outage::tests(),
         pod_security::tests(),

@@ -31,14 +31,18 @@ pub(crate) struct Sample {
 
 /// Every pod and pod template below this folder, each as a bare pod with a name of its own.
 pub(crate) fn samples(folder: &Path) -> Vec<Sample> {
+    samples_through(folder, |file| std::fs::read_to_string(file).expect("a manifest"))
+}
+
+/// The same, where `read` says what is in a file.
+pub(crate) fn samples_through(folder: &Path, read: impl Fn(&Path) -> String) -> Vec<Sample> {
     let mut samples = Vec::new();
     for file in files(folder) {
-        let text = std::fs::read_to_string(&file).expect("a manifest");
         // As Kubernetes reads YAML: 0644 is octal.
         let options = serde_saphyr::options! { legacy_octal_numbers: true };
-        let documents = serde_saphyr::from_multiple_with_options::<Value>(&text, options);
+        let documents = serde_saphyr::from_multiple_with_options::<Value>(&read(&file), options);
         let Ok(documents) = documents else {
-            // Not YAML, but a template of it.
+            // A key that is there twice, or a template.
             continue;
         };
         for object in documents.iter().flat_map(objects) {

@@ -21,7 +21,7 @@ async fn pods_pass(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::Outage, &[], async |namespace| {
             assert_hardened(&namespace.admits(&pods::plain("nginx")).await.object);
-            let process = fixture.outage.process();
+            let process = fixture.process(Server::Outage);
 
             process.signal(Signal::STOP);
             let late = passes(namespace).await;

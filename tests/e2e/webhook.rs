@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::cluster::{ADMIN, Cluster, until};
+use crate::cluster::{ADMIN, Cluster, until, until_ok};
 use crate::process::{Process, free_ports};
 
 /// The label by which a namespace says which of the servers hardens its pods.
@@ -27,14 +27,17 @@ pub(crate) struct Registration<'a> {
     pub(crate) timeout_seconds: u64,
 }
 
+/// How one of our servers runs, and how the API server is to treat it.
+pub(crate) struct Settings<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) args: Vec<String>,
+    pub(crate) failure_policy: &'a str,
+    pub(crate) timeout_seconds: u64,
+}
+
 impl Webhook {
-    pub(crate) async fn start(
-        cluster: &Cluster,
-        name: &str,
-        args: &[&str],
-        failure_policy: &str,
-        timeout_seconds: u64,
-    ) -> Self {
+    pub(crate) async fn start(cluster: &Cluster, settings: Settings<'_>) -> Self {
+        let name = settings.name;
         let [port, admin] = free_ports();
         let files = cluster.authority().issue(name, cluster.folder());
         let mut words = vec![
@@ -44,7 +47,7 @@ impl Webhook {
             format!("--tls-cert={}", files.certificate.display()),
             format!("--tls-key={}", files.key.display()),
         ];
-        words.extend(args.iter().map(|&word| word.to_owned()));
+        words.extend(settings.args);
         let program = Path::new(env!("CARGO_BIN_EXE_pod-hardener"));
         let process = Process::start(name, program, &words, cluster.folder());
         let webhook = Self { process };
@@ -57,8 +60,8 @@ impl Webhook {
             name,
             url: format!("https://127.0.0.1:{port}/mutate"),
             label: (LABEL, name),
-            failure_policy,
-            timeout_seconds,
+            failure_policy: settings.failure_policy,
+            timeout_seconds: settings.timeout_seconds,
         };
         register(cluster, &registration).await;
         webhook
@@ -113,9 +116,12 @@ fn configuration(cluster: &Cluster, registration: &Registration<'_>) -> Value {
 pub(crate) async fn until_called(api: &Api, namespace: &str, is_mutated: impl Fn(&Value) -> bool) {
     let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
     let pod = crate::pods::plain("until-called");
-    until(&format!("the webhook is called in {namespace}"), async || {
-        let answer = api.create(&path, &pod).await;
-        answer.is_ok_and(|accepted| is_mutated(&accepted.object))
+    until_ok(&format!("the webhook is called in {namespace}"), async || {
+        match api.create(&path, &pod).await {
+            Ok(accepted) if is_mutated(&accepted.object) => Ok(()),
+            Ok(_) => Err("the pod is admitted as it was sent".to_owned()),
+            Err(refused) => Err(refused.message),
+        }
     })
     .await;
 }

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-/// `$POD_HARDENER_CACHE`, else `pod-hardener` in the user's cache folder.
+/// `$XTASK_CACHE`, else `pod-hardener` in the user's cache folder.
 pub(crate) fn folder() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(own) = set("POD_HARDENER_CACHE") {
-        return std::path::absolute(own).context("POD_HARDENER_CACHE");
+    if let Some(own) = set("XTASK_CACHE") {
+        return std::path::absolute(own).context("XTASK_CACHE");
     }
     if let Some(shared) = set("XDG_CACHE_HOME") {
         return Ok(PathBuf::from(shared).join("pod-hardener"));
     }
     match set("HOME") {
         Some(home) => Ok(PathBuf::from(home).join(".cache/pod-hardener")),
-        None => bail!("neither POD_HARDENER_CACHE nor HOME is set: there is nowhere to build to"),
+        None => bail!("neither XTASK_CACHE nor HOME is set: there is nowhere to build to"),
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod advisories;
 mod assets;
+mod bench;
 mod cache;
 mod checks;
 mod generate;
@@ -38,6 +39,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure the engine, the server, and the way through a real API server
+    Bench(bench::Args),
     /// Check the formatting
     Fmt,
     /// Lint every target, warnings denied
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Assets => assets::print_folders(),
         Command::Test { args } => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
         Command::Generate { check } => generate::run(check),
