@@ -5,15 +5,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod annotation;
+pub mod docs;
 pub mod exemption;
 pub mod harden;
+pub mod manifest;
 pub mod message;
+pub mod metrics;
 mod nearest;
 pub mod patch;
 pub mod plan;
 pub mod policy;
 pub mod review;
 pub mod rules;
+pub mod serve;
+pub mod settings;
 pub mod subject;
 pub mod tuning;
 pub mod view;

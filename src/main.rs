@@ -1,2 +1,10 @@
 //! The `pod-hardener` program.
-fn main() {}
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The one place where the clock is read for files: everything below is told the time.
+    cli::run(time::OffsetDateTime::now_utc())
+}

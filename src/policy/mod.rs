@@ -66,6 +66,28 @@ impl Policy {
     }
 }
 
+/// The policy as a file again, every mode written out; resolved, it is the same policy.
+impl From<&Policy> for HardeningPolicy {
+    fn from(policy: &Policy) -> Self {
+        let is_preset =
+            |preset: &Preset| RuleId::ALL.iter().all(|rule| preset.mode(*rule) == policy.mode(*rule));
+        let mut rules = policy.rules.clone();
+        for rule in RuleId::ALL {
+            rules.set_mode(*rule, policy.mode(*rule));
+        }
+        let spec = PolicySpec {
+            preset: Preset::ALL.into_iter().find(is_preset).unwrap_or_default(),
+            selector: policy.selector.clone(),
+            rules,
+            exemptions: policy.exemptions.clone(),
+            on_error: policy.on_error,
+            annotation_prefix: policy.annotation_prefix.clone(),
+        };
+        let metadata = Metadata { name: policy.name.clone() };
+        Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec }
+    }
+}
+
 impl From<Preset> for Policy {
     fn from(preset: Preset) -> Self {
         Self::resolve(preset.document())

@@ -24,10 +24,15 @@ pub type Params = ModeOnly;
 const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
-    if !desk.subject.is_linux() {
-        return;
+    if desk.subject.is_linux() {
+        check_pod(desk);
+        check_containers(desk);
     }
-    check_pod(desk);
+    // Pod Security reads the annotation whatever the operating system.
+    check_annotations(desk);
+}
+
+fn check_containers(desk: &mut Desk<'_, '_>) {
     for (number, slot) in desk.slots() {
         let context = slot.view.security_context.as_ref();
         let profile = context.and_then(|context| context.app_armor_profile.as_ref());
@@ -38,7 +43,6 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
             });
         }
     }
-    check_annotations(desk);
 }
 
 fn check_pod(desk: &mut Desk<'_, '_>) {
@@ -106,6 +110,9 @@ mod tests {
                 expect: &[(key, json!("unconfined"))] },
             Case { name: "none", mode: Enforce, results: &[], expect: &[],
                 spec: json!({"spec": {"containers": [{"name": "a"}]}}) },
+            Case { name: "the annotation on windows", mode: Enforce, results: &[Replaced], expect: &[(key, Value::Null)],
+                spec: json!({"metadata": {"annotations": {"container.apparmor.security.beta.kubernetes.io/a": "unconfined"}},
+                    "spec": {"os": {"name": "windows"}, "containers": [{"name": "a"}]}}) },
         ]);
     }
 }

@@ -92,9 +92,9 @@ fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: u
             continue;
         }
         if desk.subject.slots[number].kind == ContainerType::Ephemeral {
-            mount_targets_volume(desk, number, path);
+            mount_targets_volume(desk, number, path.clone());
         } else {
-            mount_empty_dir(desk, params, number, path, by_author);
+            mount_empty_dir(desk, params, number, path.clone(), by_author);
         }
     }
 }
@@ -118,12 +118,12 @@ fn mount_empty_dir<'v>(
     desk: &mut Desk<'v, '_>,
     params: &'v Params,
     number: usize,
-    path: &Cow<'v, str>,
+    path: Cow<'v, str>,
     by_author: bool,
 ) {
     let container = &desk.subject.slots[number].view.name;
-    let name = volume_name(container, path, |name| is_name_taken(desk, name));
-    let size_limit = (!params.size_limit.is_empty()).then(|| Cow::Borrowed(params.size_limit.as_str()));
+    let name = volume_name(container, &path, |name| is_name_taken(desk, name));
+    let size_limit = (!params.size_limit.is_empty()).then_some(Cow::Borrowed(params.size_limit.as_str()));
     let edit = |plan: &mut crate::plan::Plan<'v>| {
         plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit });
         let mount = Mount { volume: name, path: path.clone() };
@@ -139,14 +139,17 @@ fn mount_empty_dir<'v>(
 }
 
 /// An ephemeral container cannot bring a volume: it shares the path with the container that it looks into.
-fn mount_targets_volume<'v>(desk: &mut Desk<'v, '_>, number: usize, path: &Cow<'v, str>) {
+fn mount_targets_volume<'v>(desk: &mut Desk<'v, '_>, number: usize, path: Cow<'v, str>) {
     let place = Place::Container(number);
-    let Some(volume) = targets_empty_dir(desk, number, path) else {
-        desk.impossible(place, Note::of("a running pod takes no volume for ", path.clone()));
+    let Some(volume) = targets_empty_dir(desk, number, &path) else {
+        if desk.subject.reaches_pod() {
+            return;
+        }
+        desk.impossible(place, Note::of("a running pod takes no volume for ", path));
         return;
     };
     desk.also(|plan| {
-        let mount = Mount { volume: Cow::Owned(volume), path: path.clone() };
+        let mount = Mount { volume: Cow::Owned(volume), path };
         plan.containers[number].mounts_added.push(mount);
     });
 }

@@ -14,7 +14,7 @@ pub const META: Meta = Meta {
     enforced: Mode::Enforce,
     safe: false,
     pod_wide: false,
-    sets: "`runAsNonRoot: true`, `runAsUser` and `runAsGroup` 65532. Left alone: a container whose author insists on root (uid 0, `runAsNonRoot: false`, privileged, or with capabilities that only root can use), and the image's own numeric user where the author says `runAsNonRoot: true` without a uid. `fsGroup` only where annotation or policy ask for it, with `OnRootMismatch`",
+    sets: "`runAsNonRoot: true` at each container, `runAsUser` and `runAsGroup` 65532 (at the pod where all agree). Left alone: a container whose author insists on root (uid 0, `runAsNonRoot: false`, privileged, or with capabilities that only root can use), and the image's own numeric user where the author says `runAsNonRoot: true` without a uid. `fsGroup` only where annotation or policy ask for it, with `OnRootMismatch`",
     replaces: "uid and gid 0, `runAsNonRoot: false`, supplemental group 0; on Windows `ContainerAdministrator`",
     why: "Root in a container is root on the node as soon as anything else gives way: a mounted path, a kernel flaw, a runtime flaw.",
     live_with: "An image that must own its files: `pod-hardener.dev/run-as-user` (and `run-as-group`, `fs-group`) with the image's own uid. An image that must start as root: exempt the container; it then keeps a small set of capabilities.",
@@ -111,7 +111,10 @@ fn check_linux(desk: &mut Desk<'_, '_>, params: &Params) {
     }
     let may_edit_pod = desk.subject.reaches_pod();
     let pick = |field: fn(&Identity) -> Option<bool>| share(&shares, field);
-    let non_root = settle(pod.non_root, &pick(|identity| identity.non_root), may_edit_pod);
+    // Not at the pod unless the author wrote it there: a container that somebody adds later as uid 0 (another
+    // webhook, kubectl debug) would inherit it, and the kubelet would refuse to start that container.
+    let at_pod = may_edit_pod && pod.non_root.is_some();
+    let non_root = settle(pod.non_root, &pick(|identity| identity.non_root), at_pod);
     let user = settle(pod.user, &share(&shares, |identity| identity.user), may_edit_pod);
     let group = settle(pod.group, &share(&shares, |identity| identity.group), may_edit_pod);
     desk.also(|plan| {

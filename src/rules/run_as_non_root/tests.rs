@@ -15,17 +15,26 @@ fn all() -> Value {
     json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532})
 }
 
+/// What is written at the pod where nothing was.
+fn ids() -> Value {
+    json!({"runAsUser": 65532, "runAsGroup": 65532})
+}
+
+fn non_root() -> Value {
+    json!({"runAsNonRoot": true})
+}
+
 #[test]
 fn unset() {
     table(RuleId::run_as_non_root, &[
         Case { name: "one write at the pod", mode: Default, results: &[Injected; 4],
             spec: json!({"initContainers": [{"name": "i"}, {"name": "s", "restartPolicy": "Always"}],
                 "containers": [{"name": "a"}, {"name": "b", "securityContext": null}]}),
-            expect: &[(POD, all()), (A, Value::Null)] },
+            expect: &[(POD, ids()), (A, non_root()), ("/spec/initContainers/1/securityContext", non_root())] },
         Case { name: "observe changes nothing", mode: Observe, results: &[Observed],
             spec: json!({"containers": [{"name": "a"}]}), expect: &[(POD, Value::Null)] },
         Case { name: "an empty context", mode: Default, results: &[Injected],
-            spec: json!({"securityContext": {}, "containers": [{"name": "a"}]}), expect: &[(POD, all())] },
+            spec: json!({"securityContext": {}, "containers": [{"name": "a"}]}), expect: &[(POD, ids()), (A, non_root())] },
     ]);
 }
 
@@ -34,16 +43,16 @@ fn chosen_by_the_author() {
     table(RuleId::run_as_non_root, &[
         Case { name: "a uid keeps the image's group", mode: Default, results: &[Injected],
             spec: json!({"securityContext": {"runAsUser": 1000}, "containers": [{"name": "a"}]}),
-            expect: &[(POD, json!({"runAsUser": 1000, "runAsNonRoot": true}))] },
+            expect: &[(POD, json!({"runAsUser": 1000})), (A, non_root())] },
         Case { name: "a group alone is kept", mode: Default, results: &[Injected],
             spec: json!({"securityContext": {"runAsGroup": 5}, "containers": [{"name": "a"}]}),
-            expect: &[(POD, json!({"runAsGroup": 5, "runAsNonRoot": true, "runAsUser": 65532}))] },
+            expect: &[(POD, json!({"runAsGroup": 5, "runAsUser": 65532})), (A, non_root())] },
         Case { name: "the image's numeric user", mode: Enforce, results: &[],
             spec: json!({"securityContext": {"runAsNonRoot": true}, "containers": [{"name": "a"}]}),
             expect: &[(POD, json!({"runAsNonRoot": true}))] },
         Case { name: "per container", mode: Default, results: &[Injected, Injected],
             spec: json!({"containers": [{"name": "a", "securityContext": {"runAsUser": 7, "runAsGroup": 7}}, {"name": "b"}]}),
-            expect: &[(POD, all()), (A, json!({"runAsUser": 7, "runAsGroup": 7}))] },
+            expect: &[(POD, ids()), (A, json!({"runAsUser": 7, "runAsGroup": 7, "runAsNonRoot": true}))] },
     ]);
 }
 
@@ -56,7 +65,7 @@ fn root_by_the_author() {
             expect: &[(A, json!({"runAsUser": 0})), (POD, json!({"runAsUser": 65532})),
                 (B, json!({"runAsNonRoot": true, "runAsGroup": 65532}))] },
         Case { name: "enforce", mode: Enforce, results: &[Replaced, Injected], spec: container_root,
-            expect: &[(A, json!({"runAsUser": 65532})), (POD, all())] },
+            expect: &[(A, json!({"runAsUser": 65532, "runAsNonRoot": true})), (POD, ids()), (B, non_root())] },
         Case { name: "pod root, container not", mode: Default, results: &[Observed, Injected],
             spec: json!({"securityContext": {"runAsUser": 0}, "containers": [{"name": "a"},
                 {"name": "b", "securityContext": {"runAsUser": 9}}]}),
@@ -73,7 +82,7 @@ fn root_by_the_author() {
             expect: &[(POD, all())] },
         Case { name: "group 0", mode: Enforce, results: &[Replaced],
             spec: json!({"securityContext": {"runAsUser": 5, "runAsGroup": 0}, "containers": [{"name": "a"}]}),
-            expect: &[(POD, json!({"runAsUser": 5, "runAsGroup": 65532, "runAsNonRoot": true}))] },
+            expect: &[(POD, json!({"runAsUser": 5, "runAsGroup": 65532})), (A, non_root())] },
         Case { name: "supplemental group 0", mode: Enforce, results: &[Replaced],
             spec: json!({"securityContext": {"runAsUser": 5, "runAsGroup": 5, "runAsNonRoot": true,
                 "supplementalGroups": [0, 4, 0]}, "containers": [{"name": "a"}]}),
@@ -92,10 +101,10 @@ fn needing_root() {
             expect: &[(POD, Value::Null)] },
         Case { name: "binding low ports is none", mode: Default, results: &[Injected],
             spec: json!({"containers": [{"name": "a", "securityContext": {"capabilities": {"add": ["NET_BIND_SERVICE"]}}}]}),
-            expect: &[(POD, all())] },
+            expect: &[(POD, ids())] },
         Case { name: "enforce", mode: Enforce, results: &[Injected],
             spec: json!({"containers": [{"name": "a", "securityContext": {"privileged": true}}]}),
-            expect: &[(POD, all())] },
+            expect: &[(POD, ids()), (A, json!({"privileged": true, "runAsNonRoot": true}))] },
     ]);
 }
 
@@ -123,7 +132,7 @@ fn by_annotation() {
         Case { name: "user and group", mode: Default, results: &[Injected],
             spec: pod(json!({"pod-hardener.dev/run-as-user": "999", "pod-hardener.dev/run-as-group": "998"}),
                 json!({"containers": [{"name": "a"}]})),
-            expect: &[(POD, json!({"runAsNonRoot": true, "runAsUser": 999, "runAsGroup": 998}))] },
+            expect: &[(POD, json!({"runAsUser": 999, "runAsGroup": 998})), (A, non_root())] },
         Case { name: "one container", mode: Default, results: &[Injected, Injected],
             spec: pod(json!({"b.pod-hardener.dev/run-as-user": "999"}),
                 json!({"containers": [{"name": "a"}, {"name": "b"}]})),

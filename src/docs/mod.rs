@@ -1,0 +1,4 @@
+//! Documentation made from what the code says of itself.
+
+pub mod rules;
+pub mod schema;

@@ -1,0 +1,242 @@
+//! Metrics: the only module that knows the `prometheus` crate.
+//!
+//! Every series exists from the start, and its handle is kept by the index of its label's variant: counting is an
+//! addition, never a look-up by text.
+
+mod process;
+mod reason;
+mod table;
+
+use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection};
+pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
+
+use crate::review::Record;
+use crate::rules::RuleResult;
+
+/// The media type of what [`Metrics::render`] gives.
+pub const TEXT_FORMAT: &str = prometheus::TEXT_FORMAT;
+
+/// The metrics could not be set up: two of one name, or a name that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics: {0}")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// Counters by a label's variants.
+#[derive(Debug)]
+pub struct Counters<L> {
+    counters: Vec<IntCounter>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Counters<L> {
+    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
+        Ok(Self { counters: counters(registry, family)?, label: PhantomData })
+    }
+
+    /// Counts one.
+    pub fn count(&self, label: L) {
+        if let Some(counter) = self.counters.get(label.index()) {
+            counter.inc();
+        }
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn get(&self, label: L) -> u64 {
+        self.counters.get(label.index()).map_or(0, IntCounter::get)
+    }
+}
+
+/// All metrics of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    outcomes: Vec<IntCounter>,
+    duration: Histogram,
+    /// By rule, then by result.
+    rule_results: Vec<IntCounter>,
+    exemptions: Vec<IntCounter>,
+    refusals: Vec<IntCounter>,
+    request_bytes: IntCounter,
+    response_bytes: IntCounter,
+    certificate_expiry: IntGauge,
+    policy_loaded: IntGauge,
+    resident_memory: IntGauge,
+    /// Reviews being received or answered.
+    pub in_flight: Present,
+    /// Open connections.
+    pub connections: Present,
+    /// Requests that were not reviewed.
+    pub rejected: Counters<Rejection>,
+    /// Connections not taken or ended early.
+    pub connection_failures: Counters<ConnectionFailure>,
+    /// TLS handshakes that failed.
+    pub handshake_failures: Counters<HandshakeFailure>,
+    /// Certificate files that could not be used.
+    pub certificate_failures: Counters<CertificateFailure>,
+    panics: IntCounter,
+}
+
+/// A gauge of things that are there now.
+#[derive(Debug)]
+pub struct Present(IntGauge);
+
+impl Present {
+    /// One more, until the guard is dropped.
+    #[must_use]
+    pub fn enter(&self) -> Entered {
+        self.0.inc();
+        Entered(self.0.clone())
+    }
+}
+
+/// One of the things that a gauge counts.
+#[derive(Debug)]
+pub struct Entered(IntGauge);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Sets all metrics up, each series at zero.
+    ///
+    /// # Errors
+    /// When the table of metrics contradicts itself.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let start_time = gauge(&registry, &table::START_TIME)?;
+        start_time.set(unix_seconds(SystemTime::now()));
+        let info = gauges(&registry, &table::BUILD_INFO)?;
+        info.iter().for_each(|info| info.set(1));
+        let options = HistogramOpts::new(table::DURATION.name, table::DURATION.help);
+        let duration = Histogram::with_opts(options.buckets(DURATION_BUCKETS.to_vec()))?;
+        registry.register(Box::new(duration.clone()))?;
+        Ok(Self {
+            outcomes: counters(&registry, &table::REQUESTS)?,
+            duration,
+            rule_results: counters(&registry, &table::RULE_RESULTS)?,
+            exemptions: counters(&registry, &table::EXEMPTIONS)?,
+            refusals: counters(&registry, &table::REFUSALS)?,
+            request_bytes: counter(&registry, &table::REQUEST_BYTES)?,
+            response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
+            certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
+            policy_loaded: gauge(&registry, &table::POLICY_LOADED)?,
+            resident_memory: gauge(&registry, &table::RESIDENT_MEMORY)?,
+            in_flight: Present(gauge(&registry, &table::IN_FLIGHT)?),
+            connections: Present(gauge(&registry, &table::CONNECTIONS)?),
+            rejected: Counters::new(&registry, &table::REJECTED)?,
+            connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
+            handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
+            certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            panics: counter(&registry, &table::PANICS)?,
+            registry,
+        })
+    }
+
+    /// Counts an answer, and what each rule did unless nothing will be stored.
+    pub fn record(&self, record: &Record, took: Duration, request: usize, response: usize) {
+        count(&self.outcomes, record.outcome as usize);
+        self.duration.observe(took.as_secs_f64());
+        self.request_bytes.inc_by(request as u64);
+        self.response_bytes.inc_by(response as u64);
+        if record.dry_run {
+            return;
+        }
+        for result in RuleResult::ALL {
+            for rule in record.results.of(result).iter() {
+                count(&self.rule_results, rule as usize * RuleResult::ALL.len() + result as usize);
+            }
+        }
+        record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
+        record.refusals.iter().for_each(|reason| count(&self.refusals, *reason as usize));
+    }
+
+    /// Counts a review that failed inside.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// When the serving certificate expires, in seconds since 1970.
+    pub fn certificate_expires(&self, seconds: i64) {
+        self.certificate_expiry.set(seconds);
+    }
+
+    /// The policy in force was loaded now.
+    pub fn policy_loaded(&self) {
+        self.policy_loaded.set(unix_seconds(SystemTime::now()));
+    }
+
+    /// All metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When the registry holds what has no text.
+    pub fn render(&self) -> Result<String, MetricsError> {
+        if let Some(bytes) = process::resident_memory() {
+            self.resident_memory.set(bytes);
+        }
+        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
+    }
+}
+
+fn count(counters: &[IntCounter], index: usize) {
+    if let Some(counter) = counters.get(index) {
+        counter.inc();
+    }
+}
+
+fn unix_seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Every combination of a family's label values, the last label's changing fastest.
+fn combinations(family: &Family) -> Vec<Vec<&'static str>> {
+    family.labels.iter().fold(vec![Vec::new()], |heads, label| {
+        let values = (label.values)();
+        let extended = heads.iter().flat_map(|head| {
+            values.iter().map(move |value| head.iter().copied().chain([*value]).collect::<Vec<_>>())
+        });
+        extended.collect()
+    })
+}
+
+fn label_names(family: &Family) -> Vec<&'static str> {
+    family.labels.iter().map(|label| label.name).collect()
+}
+
+fn counters(registry: &Registry, family: &Family) -> Result<Vec<IntCounter>, prometheus::Error> {
+    let vector = IntCounterVec::new(Opts::new(family.name, family.help), &label_names(family))?;
+    registry.register(Box::new(vector.clone()))?;
+    combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
+}
+
+fn gauges(registry: &Registry, family: &Family) -> Result<Vec<IntGauge>, prometheus::Error> {
+    let vector = IntGaugeVec::new(Opts::new(family.name, family.help), &label_names(family))?;
+    registry.register(Box::new(vector.clone()))?;
+    combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
+}
+
+fn counter(registry: &Registry, family: &Family) -> Result<IntCounter, prometheus::Error> {
+    let counter = IntCounter::new(family.name, family.help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn gauge(registry: &Registry, family: &Family) -> Result<IntGauge, prometheus::Error> {
+    let gauge = IntGauge::new(family.name, family.help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+#[cfg(test)]
+mod tests;

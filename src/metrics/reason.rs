@@ -1,0 +1,147 @@
+//! Labels: every value is a variant of an enum, so that no request can make a new time series.
+
+use crate::review::ReviewError;
+
+/// An enum whose variants are the values of a label.
+pub trait Label: Copy + 'static {
+    /// Every variant, each at the place that [`Label::index`] gives.
+    const ALL: &'static [Self];
+
+    /// The label's value.
+    fn as_str(self) -> &'static str;
+
+    /// The variant's place.
+    fn index(self) -> usize;
+}
+
+pub(super) fn values_of<L: Label>() -> Vec<&'static str> {
+    L::ALL.iter().map(|label| label.as_str()).collect()
+}
+
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $value:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $value,)+ }
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+labels! {
+    /// Why a request was not reviewed.
+    Rejection {
+        /// As many reviews as are allowed are being made.
+        Overload = "overload",
+        /// The body is longer than allowed.
+        TooLarge = "too-large",
+        /// The body did not arrive in time.
+        BodyTimeout = "body-timeout",
+        /// The body ended early.
+        Truncated = "truncated",
+        /// Another path.
+        Path = "path",
+        /// Another method.
+        Method = "method",
+        /// Another content type.
+        ContentType = "content-type",
+        /// A failure inside for which there is no answer.
+        Internal = "internal",
+        /// No JSON, or of another shape.
+        Malformed = "malformed",
+        /// No AdmissionReview.
+        Kind = "kind",
+        /// Another version of it.
+        Version = "version",
+        /// Nothing is asked.
+        NoRequest = "no-request",
+        /// No uid.
+        NoUid = "no-uid",
+        /// Not about pods.
+        NotAPod = "not-a-pod",
+        /// No pod in it.
+        NoObject = "no-object",
+    }
+}
+
+impl From<&ReviewError> for Rejection {
+    fn from(error: &ReviewError) -> Self {
+        match error {
+            ReviewError::Malformed(_) => Self::Malformed,
+            ReviewError::Kind(_) => Self::Kind,
+            ReviewError::Version(_) => Self::Version,
+            ReviewError::NoRequest => Self::NoRequest,
+            ReviewError::NoUid => Self::NoUid,
+            ReviewError::NotAPod(_) => Self::NotAPod,
+            ReviewError::NoObject => Self::NoObject,
+        }
+    }
+}
+
+labels! {
+    /// Why a connection was not taken, or ended early.
+    ConnectionFailure {
+        /// As many as are allowed are open.
+        Limit = "limit",
+        /// The system did not hand it over.
+        Accept = "accept",
+        /// No request came in time.
+        HeaderTimeout = "header-timeout",
+        /// The client did not read.
+        WriteTimeout = "write-timeout",
+        /// What came is no HTTP.
+        Protocol = "protocol",
+        /// It broke.
+        Broken = "broken",
+        /// Shutdown could wait no longer.
+        Shutdown = "shutdown",
+    }
+}
+
+labels! {
+    /// Why a TLS handshake failed.
+    HandshakeFailure {
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client presented no certificate and must.
+        NoCertificate = "no-certificate",
+        /// The client's certificate is not valid here.
+        BadCertificate = "bad-certificate",
+        /// The client does not take ours.
+        Rejected = "rejected-by-client",
+        /// Nothing in common, or no TLS at all.
+        Protocol = "protocol",
+        /// The connection broke.
+        Broken = "broken",
+    }
+}
+
+labels! {
+    /// Why certificate files are not used.
+    CertificateFailure {
+        /// A file cannot be read.
+        Read = "read",
+        /// The certificate is none.
+        Certificate = "certificate",
+        /// The key is none.
+        Key = "key",
+        /// The key is of another certificate.
+        Mismatch = "mismatch",
+        /// The client CA is none.
+        ClientCa = "client-ca",
+        /// It is over, and the one in use is not.
+        Expired = "expired",
+        /// TLS refuses it otherwise.
+        Tls = "tls",
+    }
+}

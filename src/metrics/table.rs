@@ -1,0 +1,188 @@
+//! Every metric there is: name, type, help, labels. The registry and the docs page are made from this table.
+
+use crate::annotation::RefusalReason;
+use crate::review::Outcome;
+use crate::rules::{RuleId, RuleResult};
+
+use super::reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Rejection, values_of};
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size.
+    Histogram,
+}
+
+impl Kind {
+    /// As Prometheus names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A label and all its values.
+#[derive(Debug, Clone, Copy)]
+pub struct LabelNames {
+    /// The label's name.
+    pub name: &'static str,
+    /// Every value it can have.
+    pub values: fn() -> Vec<&'static str>,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What it says.
+    pub help: &'static str,
+    /// Its labels.
+    pub labels: &'static [LabelNames],
+}
+
+/// The upper bounds of the histogram's buckets, in seconds: a review takes tens of microseconds.
+pub const DURATION_BUCKETS: [f64; 12] =
+    [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
+
+const fn label(name: &'static str, values: fn() -> Vec<&'static str>) -> LabelNames {
+    LabelNames { name, values }
+}
+
+const fn family(name: &'static str, kind: Kind, help: &'static str, labels: &'static [LabelNames]) -> Family {
+    Family { name, kind, help, labels }
+}
+
+const RULE: LabelNames = label("rule", || RuleId::ALL.iter().map(|rule| rule.as_str()).collect());
+
+pub(super) const REQUESTS: Family = family(
+    "pod_hardener_admission_requests_total",
+    Kind::Counter,
+    "Reviews answered, by what became of them.",
+    &[label("outcome", || Outcome::ALL.map(Outcome::as_str).to_vec())],
+);
+pub(super) const DURATION: Family = family(
+    "pod_hardener_admission_duration_seconds",
+    Kind::Histogram,
+    "Time from a review's last byte to its answer.",
+    &[],
+);
+pub(super) const RULE_RESULTS: Family = family(
+    "pod_hardener_rule_results_total",
+    Kind::Counter,
+    "Pods by what came of each rule; dry runs are not counted.",
+    &[RULE, label("result", || RuleResult::ALL.map(RuleResult::as_str).to_vec())],
+);
+pub(super) const EXEMPTIONS: Family = family(
+    "pod_hardener_exemptions_honoured_total",
+    Kind::Counter,
+    "Pods that an honoured annotation exempted from a rule; dry runs are not counted.",
+    &[RULE],
+);
+pub(super) const REFUSALS: Family = family(
+    "pod_hardener_exemptions_refused_total",
+    Kind::Counter,
+    "Annotations that were not honoured, by why; dry runs are not counted.",
+    &[label("reason", || RefusalReason::ALL.map(RefusalReason::as_str).to_vec())],
+);
+pub(super) const IN_FLIGHT: Family = family(
+    "pod_hardener_requests_in_flight",
+    Kind::Gauge,
+    "Reviews that are being received or answered.",
+    &[],
+);
+pub(super) const REJECTED: Family = family(
+    "pod_hardener_requests_rejected_total",
+    Kind::Counter,
+    "Requests that were no review or could not be taken, by why.",
+    &[label("reason", values_of::<Rejection>)],
+);
+pub(super) const PANICS: Family = family(
+    "pod_hardener_review_panics_total",
+    Kind::Counter,
+    "Reviews that failed inside and were answered as the policy's onError says. Each is a bug.",
+    &[],
+);
+pub(super) const REQUEST_BYTES: Family = family(
+    "pod_hardener_request_bytes_total",
+    Kind::Counter,
+    "Bytes of the bodies of reviews received whole.",
+    &[],
+);
+pub(super) const RESPONSE_BYTES: Family =
+    family("pod_hardener_response_bytes_total", Kind::Counter, "Bytes of the bodies of answers.", &[]);
+pub(super) const CONNECTIONS: Family =
+    family("pod_hardener_connections", Kind::Gauge, "Open connections to the webhook.", &[]);
+pub(super) const CONNECTION_FAILURES: Family = family(
+    "pod_hardener_connection_failures_total",
+    Kind::Counter,
+    "Connections that were not taken or ended early, by why.",
+    &[label("reason", values_of::<ConnectionFailure>)],
+);
+pub(super) const HANDSHAKE_FAILURES: Family = family(
+    "pod_hardener_tls_handshake_failures_total",
+    Kind::Counter,
+    "TLS handshakes that failed, by why.",
+    &[label("reason", values_of::<HandshakeFailure>)],
+);
+pub(super) const CERTIFICATE_EXPIRY: Family = family(
+    "pod_hardener_certificate_expiry_timestamp_seconds",
+    Kind::Gauge,
+    "When the serving certificate expires, in seconds since 1970.",
+    &[],
+);
+pub(super) const CERTIFICATE_FAILURES: Family = family(
+    "pod_hardener_certificate_reload_failures_total",
+    Kind::Counter,
+    "Looks at the certificate files that found nothing usable, by why; the last good certificate is kept.",
+    &[label("reason", values_of::<CertificateFailure>)],
+);
+pub(super) const POLICY_LOADED: Family = family(
+    "pod_hardener_policy_loaded_timestamp_seconds",
+    Kind::Gauge,
+    "When the policy in force was loaded, in seconds since 1970.",
+    &[],
+);
+pub(super) const BUILD_INFO: Family = family(
+    "pod_hardener_build_info",
+    Kind::Gauge,
+    "Always 1; which version this is.",
+    &[label("version", || vec![env!("CARGO_PKG_VERSION")])],
+);
+pub(super) const START_TIME: Family =
+    family("process_start_time_seconds", Kind::Gauge, "When the server started, in seconds since 1970.", &[]);
+pub(super) const RESIDENT_MEMORY: Family =
+    family("process_resident_memory_bytes", Kind::Gauge, "Memory that the process holds.", &[]);
+
+/// All of them.
+pub const TABLE: [Family; 19] = [
+    REQUESTS,
+    DURATION,
+    RULE_RESULTS,
+    EXEMPTIONS,
+    REFUSALS,
+    IN_FLIGHT,
+    REJECTED,
+    PANICS,
+    REQUEST_BYTES,
+    RESPONSE_BYTES,
+    CONNECTIONS,
+    CONNECTION_FAILURES,
+    HANDSHAKE_FAILURES,
+    CERTIFICATE_EXPIRY,
+    CERTIFICATE_FAILURES,
+    POLICY_LOADED,
+    BUILD_INFO,
+    START_TIME,
+    RESIDENT_MEMORY,
+];

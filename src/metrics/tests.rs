@@ -1,0 +1,122 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::annotation::RefusalReason;
+use crate::harden::Results;
+use crate::review::{Outcome, ReviewError};
+use crate::rules::{RuleId, RuleSet};
+
+fn record(dry_run: bool) -> Record {
+    Record {
+        uid: String::new(),
+        namespace: String::new(),
+        name: String::new(),
+        policy: String::new(),
+        outcome: Outcome::Patched,
+        results: Results::default(),
+        exempted: [RuleId::seccomp].into_iter().collect::<RuleSet>(),
+        refusals: vec![RefusalReason::Expired],
+        dry_run,
+    }
+}
+
+fn has(text: &str, line: &str) -> bool {
+    text.lines().any(|shown| shown == line)
+}
+
+#[test]
+fn every_series_of_the_table_is_there_from_the_start() {
+    let text = Metrics::new().expect("metrics").render().expect("text");
+    for family in &TABLE {
+        assert!(has(&text, &format!("# HELP {} {}", family.name, family.help)), "{}", family.name);
+        assert!(has(&text, &format!("# TYPE {} {}", family.name, family.kind.as_str())), "{}", family.name);
+        let series = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(family.name));
+        if family.kind != Kind::Histogram {
+            assert_eq!(series.count(), combinations(family).len(), "{}", family.name);
+        }
+    }
+    assert_eq!(text.matches("# TYPE ").count(), TABLE.len());
+}
+
+#[test]
+fn names_and_labels_are_as_prometheus_wants_them() {
+    let mut names = HashSet::new();
+    for family in &TABLE {
+        assert!(names.insert(family.name), "{} twice", family.name);
+        assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
+        assert!(family.help.ends_with('.'), "{}", family.name);
+        for label in family.labels {
+            let values = (label.values)();
+            let unique: HashSet<&str> = values.iter().copied().collect();
+            assert_eq!(unique.len(), values.len(), "{} {}", family.name, label.name);
+        }
+    }
+}
+
+#[test]
+fn reviews_are_counted_under_their_labels() {
+    let metrics = Metrics::new().expect("metrics");
+    metrics.record(&record(false), Duration::from_micros(70), 10, 20);
+    let text = metrics.render().expect("text");
+    for line in [
+        "pod_hardener_admission_requests_total{outcome=\"patched\"} 1",
+        "pod_hardener_admission_duration_seconds_bucket{le=\"0.00005\"} 0",
+        "pod_hardener_admission_duration_seconds_bucket{le=\"0.0001\"} 1",
+        "pod_hardener_exemptions_honoured_total{rule=\"seccomp\"} 1",
+        "pod_hardener_exemptions_refused_total{reason=\"expired\"} 1",
+        "pod_hardener_request_bytes_total 10",
+        "pod_hardener_response_bytes_total 20",
+    ] {
+        assert!(has(&text, line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn dry_runs_count_as_requests_only() {
+    let metrics = Metrics::new().expect("metrics");
+    metrics.record(&record(true), Duration::from_micros(70), 10, 20);
+    let text = metrics.render().expect("text");
+    assert!(has(&text, "pod_hardener_admission_requests_total{outcome=\"patched\"} 1"), "{text}");
+    assert!(has(&text, "pod_hardener_exemptions_honoured_total{rule=\"seccomp\"} 0"), "{text}");
+    assert!(has(&text, "pod_hardener_exemptions_refused_total{reason=\"expired\"} 0"), "{text}");
+}
+
+#[test]
+fn handles_stand_where_their_variants_index() {
+    for (index, rule) in RuleId::ALL.iter().enumerate() {
+        assert_eq!(*rule as usize, index);
+    }
+    for (index, result) in RuleResult::ALL.into_iter().enumerate() {
+        assert_eq!(result as usize, index);
+    }
+    for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+        assert_eq!(outcome as usize, index);
+    }
+    for (index, reason) in RefusalReason::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
+    }
+    for (index, rejection) in Rejection::ALL.iter().enumerate() {
+        assert_eq!(rejection.index(), index);
+    }
+}
+
+#[test]
+fn every_error_of_a_review_has_its_label() {
+    let labels = reason::values_of::<Rejection>();
+    for reason in ReviewError::REASONS {
+        assert!(labels.contains(&reason), "{reason}");
+    }
+    let malformed = serde_json::from_str::<u8>("x").expect_err("no number");
+    for error in [ReviewError::NoUid, ReviewError::Malformed(malformed), ReviewError::Kind(String::new())] {
+        assert_eq!(Rejection::from(&error).as_str(), error.reason());
+    }
+}
+
+#[test]
+fn a_gauge_falls_when_its_guard_goes() {
+    let metrics = Metrics::new().expect("metrics");
+    let entered = metrics.in_flight.enter();
+    assert!(has(&metrics.render().expect("text"), "pod_hardener_requests_in_flight 1"));
+    drop(entered);
+    assert!(has(&metrics.render().expect("text"), "pod_hardener_requests_in_flight 0"));
+}

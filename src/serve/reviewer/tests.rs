@@ -1,0 +1,66 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::policy::parse;
+use crate::review::{Outcome, answer};
+
+const PANICKING: Review = |_, _, _| panic!("by intent");
+
+fn body() -> Vec<u8> {
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "u1",
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "operation": "CREATE",
+            "namespace": "shop",
+            "object": {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}},
+        },
+    });
+    serde_json::to_vec(&review).unwrap()
+}
+
+fn policy(on_error: &str) -> PolicySet {
+    let text = format!(
+        "apiVersion: pod-hardener.dev/v1alpha1\nkind: HardeningPolicy\nmetadata: {{name: p}}\nspec: {{onError: {on_error}}}\n"
+    );
+    PolicySet::new(parse("p", &text).unwrap())
+}
+
+fn response(answer: &Answer) -> Value {
+    serde_json::from_slice::<Value>(&answer.body).unwrap()["response"].take()
+}
+
+#[test]
+fn a_panic_is_answered_as_policy_says() {
+    let metrics = Metrics::new().unwrap();
+    let open = review(&body(), &policy("allow"), &metrics, PANICKING).unwrap();
+    assert_eq!(open.record.outcome, Outcome::FailedOpen);
+    let told = response(&open);
+    assert_eq!(told["allowed"], json!(true));
+    assert_eq!(told["uid"], json!("u1"));
+    assert!(told.get("patch").is_none(), "{told}");
+    assert!(told["warnings"][0].as_str().unwrap().contains("error inside"), "{told}");
+    let closed = review(&body(), &policy("deny"), &metrics, PANICKING).unwrap();
+    assert_eq!(closed.record.outcome, Outcome::FailedClosed);
+    assert_eq!(response(&closed)["allowed"], json!(false));
+    assert!(metrics.render().unwrap().contains("pod_hardener_review_panics_total 2"));
+}
+
+#[test]
+fn a_panic_over_what_is_no_review_is_a_rejection() {
+    let metrics = Metrics::new().unwrap();
+    let (rejection, _) = review(b"{", &policy("allow"), &metrics, PANICKING).unwrap_err();
+    assert_eq!(rejection, Rejection::Malformed);
+}
+
+#[test]
+fn without_a_panic_the_engine_answers() {
+    let metrics = Metrics::new().unwrap();
+    let answered = review(&body(), &policy("deny"), &metrics, answer).unwrap();
+    assert_eq!(answered.record.outcome, Outcome::Patched);
+    let (rejection, line) = review(b"[]", &policy("deny"), &metrics, answer).unwrap_err();
+    assert_eq!(rejection, Rejection::Malformed);
+    assert!(line.contains("AdmissionReview"), "{line}");
+}

@@ -1,0 +1,262 @@
+//! A server: bound, run, and shut down in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::sleep;
+
+use super::admin::Admin;
+use super::connection::{self, Patience};
+use super::error::ServeError;
+use super::listener::accept;
+use super::mutate::Webhook;
+use super::phase::{Phase, Phases};
+use super::stall::Stall;
+use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
+use crate::metrics::Metrics;
+use crate::policy::PolicySet;
+use crate::settings::Settings;
+
+/// Connections to probes and metrics at once.
+const ADMIN_CONNECTIONS: usize = 32;
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every open request was answered.
+    Drained,
+    /// Some took longer than shutdown could wait.
+    Deadline,
+    /// A second signal came.
+    Aborted,
+}
+
+/// A webhook that has its addresses and certificate, and is ready to run.
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    webhook: Arc<Webhook>,
+    admin: Arc<Admin>,
+    metrics: Arc<Metrics>,
+    current: Current,
+    rotation: Option<Rotation>,
+    certificate: Option<String>,
+    listener: Bound,
+    admin_listener: Bound,
+}
+
+#[derive(Debug)]
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    async fn new(purpose: &'static str, address: SocketAddr) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Bind { purpose, address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+}
+
+impl Server {
+    /// Loads the certificate, then binds: who connects is served at once.
+    ///
+    /// # Errors
+    /// When there is no usable certificate, or an address cannot be listened on.
+    pub async fn bind(settings: Settings, policies: PolicySet) -> Result<Self, ServeError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let files = Files::of(&settings);
+        let (pem, certificate) = match &files {
+            Some(files) => (files.read()?, None),
+            None if settings.listen.ip().is_loopback() => {
+                let (pem, certificate) = ephemeral()?;
+                (pem, Some(certificate))
+            }
+            None => return Err(ServeError::NoCertificate(settings.listen)),
+        };
+        let Loaded { config, expires } = Loaded::new(&pem)?;
+        metrics.certificate_expires(expires);
+        let current: Current = Arc::new(ArcSwap::new(config));
+        let rotation = files.map(|files| Rotation {
+            files,
+            pem,
+            expires,
+            current: Arc::clone(&current),
+            metrics: Arc::clone(&metrics),
+        });
+        let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
+        let listener = Bound::new("the webhook", settings.listen).await?;
+        Ok(Self {
+            webhook: Arc::new(Webhook::new(&settings, policies, Arc::clone(&metrics))),
+            admin: Arc::new(Admin { ready: AtomicBool::new(false), metrics: Arc::clone(&metrics) }),
+            settings,
+            metrics,
+            current,
+            rotation,
+            certificate,
+            listener,
+            admin_listener,
+        })
+    }
+
+    /// Where the webhook listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listener.address
+    }
+
+    /// Where probes and metrics are answered.
+    #[must_use]
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin_listener.address
+    }
+
+    /// The certificate that clients are to trust, PEM, if the server made it itself.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// The server's metrics.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Serves until the first message, shuts down in order, and at the second message at once.
+    pub async fn run(self, mut signals: mpsc::Receiver<()>) -> Ended {
+        let slots = Arc::new(Semaphore::new(self.settings.max_connections.0));
+        let (phase, phases) = Phases::new();
+        let (admin_phase, admin_phases) = Phases::new();
+        let (lag, deadline) = (self.settings.lag(), self.settings.shutdown_deadline.0);
+        let admin = Arc::clone(&self.admin);
+        let rotating =
+            self.rotation.map(|rotation| tokio::spawn(rotation.run(self.settings.certificate_poll.0)));
+        tokio::spawn(serve_admin(
+            self.admin_listener.listener,
+            self.admin,
+            Arc::clone(&self.metrics),
+            self.settings.clone(),
+            admin_phases,
+        ));
+        tracing::info!(
+            listen = %self.listener.address,
+            admin = %self.admin_listener.address,
+            policy = self.settings.policy,
+            version = env!("CARGO_PKG_VERSION"),
+            "serving"
+        );
+        let accepting = tokio::spawn(serve_webhook(
+            self.listener.listener,
+            Arc::clone(&slots),
+            Tls { current: self.current, webhook: self.webhook, metrics: self.metrics },
+            self.settings.clone(),
+            phases,
+        ));
+        admin.ready.store(true, Ordering::Relaxed);
+
+        next(&mut signals).await;
+        tracing::info!("shutting down: not ready any more");
+        admin.ready.store(false, Ordering::Relaxed);
+        let orderly = async {
+            sleep(lag).await;
+            tracing::info!("shutting down: no more connections");
+            phase.send_replace(Phase::Draining);
+            // It ends with the phase, and closes its socket.
+            let _ = accepting.await;
+            drained(&slots, self.settings.max_connections.0).await;
+        };
+        let ended = tokio::select! {
+            () = next(&mut signals) => Ended::Aborted,
+            ended = tokio::time::timeout(lag + deadline, orderly) => {
+                if ended.is_ok() { Ended::Drained } else { Ended::Deadline }
+            }
+        };
+        phase.send_replace(Phase::Stopping);
+        admin_phase.send_replace(Phase::Stopping);
+        if let Some(rotating) = rotating {
+            rotating.abort();
+        }
+        tracing::info!(?ended, "stopped");
+        ended
+    }
+}
+
+/// The next message; never, once nobody can send one.
+async fn next(signals: &mut mpsc::Receiver<()>) {
+    if signals.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits until every connection has given its slot back.
+async fn drained(slots: &Semaphore, all: usize) {
+    let all = u32::try_from(all).unwrap_or(u32::MAX);
+    // The semaphore is never closed.
+    let _ = slots.acquire_many(all).await;
+}
+
+/// What a connection to the webhook needs.
+#[derive(Debug, Clone)]
+struct Tls {
+    current: Current,
+    webhook: Arc<Webhook>,
+    metrics: Arc<Metrics>,
+}
+
+async fn serve_webhook(
+    listener: TcpListener,
+    slots: Arc<Semaphore>,
+    tls: Tls,
+    settings: Settings,
+    phases: Phases,
+) {
+    let patience =
+        Patience { first_request: settings.first_request_timeout.0, idle: settings.idle_timeout.0 };
+    let (handshake, write) = (settings.handshake_timeout.0, settings.write_timeout.0);
+    let metrics = Arc::clone(&tls.metrics);
+    let serve = |stream: TcpStream| {
+        let (tls, phases) = (tls.clone(), phases.clone());
+        async move {
+            let _open = tls.metrics.connections.enter();
+            let stream = Stall::new(stream, write);
+            let stream = match connection::handshake(stream, tls.current.load_full(), handshake).await {
+                Ok(stream) => stream,
+                Err(failure) => return tls.metrics.handshake_failures.count(failure),
+            };
+            let answer = |request| tls.webhook.answer(request);
+            if let Err(failure) = connection::serve(stream, patience, phases, answer).await {
+                tls.metrics.connection_failures.count(failure);
+            }
+        }
+    };
+    accept(listener, slots, phases.clone(), &metrics.connection_failures, serve).await;
+}
+
+async fn serve_admin(
+    listener: TcpListener,
+    admin: Arc<Admin>,
+    metrics: Arc<Metrics>,
+    settings: Settings,
+    phases: Phases,
+) {
+    let patience =
+        Patience { first_request: settings.first_request_timeout.0, idle: settings.idle_timeout.0 };
+    let write = settings.write_timeout.0;
+    let slots = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
+    let serve = |stream: TcpStream| {
+        let (admin, phases) = (Arc::clone(&admin), phases.clone());
+        async move {
+            let answer = |request| std::future::ready(admin.answer(&request));
+            // Of no concern: who scrapes sees it.
+            let _ = connection::serve(Stall::new(stream, write), patience, phases, answer).await;
+        }
+    };
+    accept(listener, slots, phases.clone(), &metrics.connection_failures, serve).await;
+}

@@ -1,0 +1,57 @@
+//! The flags: the settings that one changes by hand. All others are in the file and the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{LogFormat, LogLevel};
+
+/// Flags of `pod-hardener serve`. What is not given comes from the environment, the file, or is built in.
+#[derive(Debug, Clone, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// Where the webhook listens, HTTPS [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+
+    /// Where probes and metrics are answered, plain HTTP [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<SocketAddr>,
+
+    /// The serving certificate with its chain, PEM; on loopback one is made when none is given
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Only clients with a certificate of these authorities are served, PEM
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+
+    /// A preset or a policy file [default: restricted]
+    #[arg(long, value_name = "NAME|FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+
+    /// Settings in a TOML file [env: POD_HARDENER_CONFIG]; `pod-hardener config show` prints all there are
+    #[arg(long, value_name = "FILE.toml")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// How log lines look [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+
+    /// From which weight on lines are logged; at debug, one line per decision [default: info]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<LogLevel>,
+}

@@ -1,0 +1,12 @@
+//! The real program, run as people run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod check;
+mod corpus;
+mod errors;
+mod formats;
+mod other_commands;
+mod pass_through;
+mod support;
+mod yaml_edit;
+mod yaml_meaning;

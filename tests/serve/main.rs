@@ -1,0 +1,12 @@
+//! The webhook from outside: real sockets on loopback, real TLS.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod authority;
+mod certificates;
+mod client;
+mod harness;
+mod lifecycle;
+mod limits;
+mod program;
+mod reviews;
+mod rotation;
