@@ -167,6 +167,7 @@ impl Connection {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = post.path.clone();
         *request.headers_mut() = post.headers.clone();
+        self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();

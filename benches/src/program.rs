@@ -19,6 +19,8 @@ const TICKS: f64 = 100.0;
 /// A server: a process, and where it listens.
 pub struct Server {
     child: Child,
+    /// What it says goes to this file.
+    log: PathBuf,
     /// Where the load goes.
     pub target: Target,
     /// The same for who registers it.
@@ -61,7 +63,8 @@ impl Server {
         let program = std::env::current_exe()?.with_file_name(name);
         anyhow::ensure!(program.is_file(), "there is no {}: use cargo xtask bench", program.display());
         let address = free_address()?;
-        let log = File::create(folder.join(format!("{name}-{}.log", address.port())))?;
+        let log = folder.join(format!("{name}-{}.log", address.port()));
+        let output = File::create(&log)?;
         let child = Command::new(program)
             .args(args)
             .arg(format!("--listen={address}"))
@@ -70,11 +73,11 @@ impl Server {
             .arg("--tls-key")
             .arg(&identity.key)
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()?;
         let target = Target::new(address, identity.authority.clone())?;
-        Ok(Self { child, target, address })
+        Ok(Self { child, log, target, address })
     }
 
     /// Waits for the first connection that succeeds.
@@ -92,7 +95,8 @@ impl Server {
                 Err(_) => {}
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("a server ended before it listened: {status}");
+                let said = std::fs::read_to_string(&self.log)?;
+                bail!("a server ended before it listened: {status}\n{said}");
             }
             tokio::time::sleep(Duration::from_micros(200)).await;
         }

@@ -13,7 +13,7 @@ use pod_hardener_bench::review::{manifest, patch, review};
 use serde_json::{Value, json};
 
 use crate::api::{Accepted, Api};
-use crate::cluster::{ADMIN, Binaries, Cluster, until};
+use crate::cluster::{ADMIN, Binaries, Cluster, until, until_ok};
 
 /// Of the pods that are sent.
 pub(crate) const CONTAINERS: [usize; 3] = [1, 3, 10];
@@ -125,8 +125,9 @@ impl Setup {
                     {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
                 ]},
                 "mutations": [{
-                    "patchType": "ApplyConfiguration",
-                    "applyConfiguration": {"expression": include_str!("policy.cel")},
+                    // An ApplyConfiguration may not touch atomic lists, such as `capabilities.drop`.
+                    "patchType": "JSONPatch",
+                    "jsonPatch": {"expression": include_str!("policy.cel")},
                 }],
             },
         });
@@ -174,9 +175,11 @@ impl Setup {
     async fn check(&self) -> anyhow::Result<()> {
         for containers in CONTAINERS {
             for namespace in namespaces(containers) {
-                until(&format!("pods are as they should be in {namespace}"), async || {
-                    let answer = self.send(&namespace, containers).await;
-                    answer.is_ok_and(|accepted| is_as_expected(&namespace, containers, &accepted.object))
+                until_ok(&format!("pods are as they should be in {namespace}"), async || {
+                    let answer =
+                        self.send(&namespace, containers).await.map_err(|error| error.to_string())?;
+                    let pod = &answer.object;
+                    if is_as_expected(&namespace, containers, pod) { Ok(()) } else { Err(pod.to_string()) }
                 })
                 .await;
             }
