@@ -4,12 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use anyhow::Context as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -32,6 +37,31 @@ pub struct Amount {
     pub time: Duration,
     /// How many requests at most.
     pub requests: usize,
+}
+
+/// A POST of JSON.
+#[derive(Debug)]
+pub struct Post {
+    path: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Post {
+    /// To a path; with a bearer token where one is needed.
+    ///
+    /// # Errors
+    /// When path or token hold what may not be in them.
+    pub fn new(path: &str, token: Option<&str>, body: Vec<u8>) -> anyhow::Result<Arc<Self>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse()?);
+        }
+        Ok(Arc::new(Self { path: path.parse()?, headers, body: body.into() }))
+    }
 }
 
 /// What came of a load.
@@ -63,31 +93,22 @@ impl Target {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let stream = self.connector.connect(ServerName::from(self.address.ip()), stream).await?;
-        Ok(Connection { stream, answer: Vec::with_capacity(64 * 1024) })
-    }
-
-    /// A POST of JSON, as bytes on the wire; `headers` are whole lines.
-    #[must_use]
-    pub fn post(&self, path: &str, headers: &str, body: &[u8]) -> Arc<[u8]> {
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAccept: application/json\r\n\
-             {headers}Content-Length: {}\r\n\r\n",
-            self.address,
-            body.len(),
-        );
-        [head.as_bytes(), body].concat().into()
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Whoever asks is told when it fails.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Connection { sender, _driver: driver })
     }
 
     /// Asks the same again and again.
     ///
     /// # Errors
     /// When an answer is missing, or none of success.
-    pub async fn load(&self, request: &Arc<[u8]>, amount: Amount) -> anyhow::Result<Outcome> {
+    pub async fn load(&self, post: &Arc<Post>, amount: Amount) -> anyhow::Result<Outcome> {
         let mut connections = Vec::with_capacity(amount.connections);
         for _ in 0..amount.connections {
             let mut connection = self.connect().await?;
             // The handshake and the first answer are no part of what is measured.
-            connection.ask(request).await?;
+            connection.ask(post).await?;
             connections.push(connection);
         }
         let start = Instant::now();
@@ -95,7 +116,7 @@ impl Target {
         let share = amount.requests.div_ceil(amount.connections);
         let mut tasks = JoinSet::new();
         for connection in connections {
-            tasks.spawn(repeat(connection, Arc::clone(request), deadline, share));
+            tasks.spawn(repeat(connection, Arc::clone(post), deadline, share));
         }
         let mut latencies = Vec::new();
         while let Some(task) = tasks.join_next().await {
@@ -109,7 +130,7 @@ impl Target {
 
 async fn repeat(
     mut connection: Connection,
-    request: Arc<[u8]>,
+    post: Arc<Post>,
     deadline: Instant,
     share: usize,
 ) -> anyhow::Result<Vec<f64>> {
@@ -119,7 +140,7 @@ async fn repeat(
         if start >= deadline {
             break;
         }
-        connection.ask(&request).await?;
+        connection.ask(&post).await?;
         latencies.push(start.elapsed().as_secs_f64() * 1e3);
     }
     Ok(latencies)
@@ -127,8 +148,9 @@ async fn repeat(
 
 /// A connection that is kept.
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
-    answer: Vec<u8>,
+    sender: SendRequest<Full<Bytes>>,
+    /// Moves the bytes; ends with the sender.
+    _driver: JoinHandle<()>,
 }
 
 impl Connection {
@@ -136,54 +158,19 @@ impl Connection {
     ///
     /// # Errors
     /// When the answer is missing, or none of success.
-    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
-        tokio::time::timeout(PATIENCE, self.exchange(request)).await.context("no answer in time")?
+    pub async fn ask(&mut self, post: &Post) -> anyhow::Result<Bytes> {
+        timeout(PATIENCE, self.exchange(post)).await.context("no answer in time")?
     }
 
-    async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
-        self.stream.write_all(request).await?;
-        self.stream.flush().await?;
-        self.answer.clear();
-        let head = loop {
-            self.read().await?;
-            if let Some(end) = find(&self.answer, b"\r\n\r\n") {
-                break end + 4;
-            }
-        };
-        let text = str::from_utf8(&self.answer[..head])?.to_ascii_lowercase();
-        if !text.starts_with("http/1.1 20") {
-            let body = String::from_utf8_lossy(&self.answer);
-            bail!("not a success: {body}");
-        }
-        match header(&text, "content-length") {
-            Some(length) => {
-                let end = head + length.parse::<usize>()?;
-                while self.answer.len() < end {
-                    self.read().await?;
-                }
-            }
-            // JSON holds no line break of its own kind, so this is where the chunks end.
-            None => {
-                while !self.answer.ends_with(b"\r\n0\r\n\r\n") {
-                    self.read().await?;
-                }
-            }
-        }
-        Ok(&self.answer[head..])
+    async fn exchange(&mut self, post: &Post) -> anyhow::Result<Bytes> {
+        let mut request = Request::new(Full::new(post.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = post.path.clone();
+        *request.headers_mut() = post.headers.clone();
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+        Ok(body)
     }
-
-    async fn read(&mut self) -> anyhow::Result<()> {
-        let count = self.stream.read_buf(&mut self.answer).await?;
-        anyhow::ensure!(count > 0, "the connection was closed before the answer's end");
-        Ok(())
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
-}
-
-fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
-    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-    lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim())
 }

@@ -13,6 +13,9 @@ use crate::load::{Connection, Target};
 /// How long a server may take to listen before the benchmark gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Of the kernel's clock, in a second; the same on every Linux that this runs on.
+const TICKS: f64 = 100.0;
+
 /// A server: a process, and where it listens.
 pub struct Server {
     child: Child,
@@ -93,6 +96,19 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
+    }
+
+    /// The processor time that it used so far, in seconds.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn processor_time(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The program's name, in brackets, may hold anything; what is wanted are fields 14 and 15.
+        let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
+        let mut fields = fields.split(' ').skip(11).map(str::parse::<f64>);
+        let mut next = || fields.next().context("no times");
+        Ok((next()?? + next()??) / TICKS)
     }
 
     /// Resident memory in bytes, as the kernel counts it.

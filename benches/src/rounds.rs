@@ -1,14 +1,16 @@
 //! Interleaved rounds: each variant runs once in every round, so that what disturbs the machine disturbs all.
 
-use crate::load::{Amount, Outcome, Target};
-use crate::stats::{median, quantile};
 use std::sync::Arc;
+
+use crate::load::{Amount, Outcome, Post, Target};
+use crate::stats::{median, quantile};
 
 /// One thing to be compared: a request and where it goes.
 pub struct Variant {
     target: Target,
-    request: Arc<[u8]>,
+    post: Arc<Post>,
     per_second: Vec<f64>,
+    requests: usize,
     p50: Vec<f64>,
     p99: Vec<f64>,
 }
@@ -16,13 +18,14 @@ pub struct Variant {
 impl Variant {
     /// Nothing is measured yet.
     #[must_use]
-    pub const fn new(target: Target, request: Arc<[u8]>) -> Self {
-        Self { target, request, per_second: Vec::new(), p50: Vec::new(), p99: Vec::new() }
+    pub const fn new(target: Target, post: Arc<Post>) -> Self {
+        Self { target, post, per_second: Vec::new(), requests: 0, p50: Vec::new(), p99: Vec::new() }
     }
 
     async fn round(&mut self, amount: Amount) -> anyhow::Result<()> {
-        let Outcome { mut latencies, per_second } = self.target.load(&self.request, amount).await?;
+        let Outcome { mut latencies, per_second } = self.target.load(&self.post, amount).await?;
         self.per_second.push(per_second);
+        self.requests += latencies.len();
         self.p50.push(quantile(&mut latencies, 0.5));
         self.p99.push(quantile(&mut latencies, 0.99));
         Ok(())
@@ -32,6 +35,13 @@ impl Variant {
     #[must_use]
     pub fn per_second(&self) -> f64 {
         median(&mut self.per_second.clone())
+    }
+
+    /// How many there were, in all rounds.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub const fn requests(&self) -> f64 {
+        self.requests as f64
     }
 
     /// The median latency in milliseconds, the median of all rounds.

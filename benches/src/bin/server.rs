@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pod_hardener::policy::{PolicySet, Preset};
-use pod_hardener_bench::load::{Amount, Target as Goal};
+use pod_hardener_bench::load::{Amount, Post};
 use pod_hardener_bench::program::{Identity, Server};
 use pod_hardener_bench::review::{patch, plain};
 use pod_hardener_bench::rounds::{Variant, interleave};
@@ -50,31 +51,34 @@ async fn throughput(
     let review = plain(containers);
     let patch = patch(&review, &PolicySet::from(Preset::Restricted))?.unwrap_or_default();
     let mut servers = [Server::ours(identity, folder)?, Server::null(&patch, identity, folder)?];
+    let post = post(review)?;
     let mut variants = Vec::new();
     for server in &mut servers {
         server.connect().await?;
-        variants.push(Variant::new(server.target.clone(), request(&server.target, &review)));
+        variants.push(Variant::new(server.target.clone(), Arc::clone(&post)));
     }
     let (rounds, time) = if options.quick { (1, 100) } else { (15, 700) };
     let amount = Amount { connections, time: Duration::from_millis(time), requests: 100_000 };
     interleave(&mut variants, rounds, amount).await?;
-    let [ours, null] = &variants[..] else { return Ok(()) };
+    let ([ours, null], [our_server, null_server]) = (&variants[..], &servers) else { return Ok(()) };
     let detail = format!(
-        "{} / {} per s; p50 {} / {} ms, p99 {} / {} ms",
+        "{} / {} per s; p50 {} / {} ms, p99 {} / {} ms; processor {} / {} s per 100,000",
         short(ours.per_second()),
         short(null.per_second()),
         short(ours.p50()),
         short(null.p50()),
         short(ours.p99()),
         short(null.p99()),
+        short(our_server.processor_time()? / ours.requests() * 1e5),
+        short(null_server.processor_time()? / null.requests() * 1e5),
     );
     let name = format!("{containers} containers, {connections} connections: throughput, ours / null");
     table.row(&name, ours.throughput_ratio(null), "", Target::AtLeast(target), &detail);
     Ok(())
 }
 
-fn request(target: &Goal, review: &[u8]) -> std::sync::Arc<[u8]> {
-    target.post("/mutate?timeout=10s", "", review)
+fn post(review: Vec<u8>) -> anyhow::Result<Arc<Post>> {
+    Post::new("/mutate?timeout=10s", None, review)
 }
 
 /// Resident memory after reviews of every shape.
@@ -89,10 +93,10 @@ async fn memory(
     let idle = megabytes(server.resident()?);
     let reviews = if options.quick { 3_000 } else { 100_000 };
     for (containers, _) in SHAPES {
-        let request = request(&server.target, &plain(containers));
+        let post = post(plain(containers))?;
         let amount =
             Amount { connections: 32, time: Duration::from_secs(120), requests: reviews / SHAPES.len() + 1 };
-        server.target.load(&request, amount).await?;
+        server.target.load(&post, amount).await?;
     }
     let loaded = megabytes(server.resident()?);
     let detail = format!("{} MB idle; reviews of 1, 3 and 10 containers, 32 connections", short(idle));
@@ -113,13 +117,13 @@ async fn start(
     options: Options,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let review = plain(1);
+    let post = post(plain(1))?;
     let mut times = Vec::new();
     for _ in 0..if options.quick { 3 } else { 31 } {
         let begin = Instant::now();
         let mut server = Server::ours(identity, folder)?;
         let mut connection = server.connect().await?;
-        connection.ask(&request(&server.target, &review)).await?;
+        connection.ask(&post).await?;
         times.push(begin.elapsed().as_secs_f64() * 1e3);
     }
     let detail = format!("median of {} starts, process start to answered review", times.len());

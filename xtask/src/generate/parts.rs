@@ -9,7 +9,10 @@ use crate::run;
 const EXAMPLE: &str = "docs/examples/nginx.yaml";
 
 pub(super) fn pages() -> Result<Vec<Page>> {
-    Ok(vec![page("README.md", &[("example", example()?), ("rules", rules())])?])
+    Ok(vec![
+        page("README.md", &[("example", example()?), ("rules", rules())])?,
+        page("docs/webhook.md", &[("settings", settings()?)])?,
+    ])
 }
 
 fn page(path: &str, parts: &[(&str, String)]) -> Result<Page> {
@@ -42,6 +45,11 @@ fn example() -> Result<String> {
          ```text\n{}```\n",
         after.stdout, after.stderr
     ))
+}
+
+/// The settings as they are where nobody sets any.
+fn settings() -> Result<String> {
+    Ok(format!("```toml\n{}```\n", program::run(&["config", "show"])?.stdout))
 }
 
 /// The rules, a line for each.

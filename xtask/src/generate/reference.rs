@@ -1,13 +1,14 @@
-//! Reference pages: `docs/rules.md` and `docs/cli.md`.
+//! Reference pages: `docs/rules.md`, `docs/cli.md`, `docs/metrics.md`.
 
 use anyhow::Result;
 use pod_hardener::docs::rules::{rule_markdown, rules_table};
+use pod_hardener::metrics::{DURATION_BUCKETS, Family, Kind, TABLE};
 use pod_hardener::rules::RuleId;
 
 use super::{COMMAND, Page, program};
 
 pub(super) fn pages() -> Result<Vec<Page>> {
-    Ok(vec![rules(), command_line()?])
+    Ok(vec![rules(), command_line()?, metrics()])
 }
 
 /// A page with a note that it is generated.
@@ -59,6 +60,32 @@ fn commands(help: &str) -> Vec<String> {
         line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?.split_whitespace().next()
     });
     names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+fn metrics() -> Page {
+    let mut body = String::from(
+        "Answered at `/metrics` of the admin address: see [webhook.md](webhook.md#endpoints). Every series is there from\n\
+         the start, and no request can make a new one: each label has the values listed here and no others.\n",
+    );
+    for family in &TABLE {
+        body += &metric(family);
+    }
+    page("metrics", "Metrics", &body)
+}
+
+fn metric(family: &Family) -> String {
+    let Family { name, kind, help, labels } = family;
+    let mut text = format!("\n## `{name}`\n\n{help} A {}", kind.as_str());
+    if *kind == Kind::Histogram {
+        let bounds = DURATION_BUCKETS.map(|bound| format!("{bound}"));
+        text += &format!(" with the upper bounds {}", bounds.join(", "));
+    }
+    text += ".\n";
+    for label in *labels {
+        let values = (label.values)().into_iter().map(|value| format!("`{value}`")).collect::<Vec<_>>();
+        text += &format!("\n`{}`: {}.\n", label.name, values.join(", "));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use pod_hardener_bench::load::Amount;
-use pod_hardener_bench::review::manifest;
 use pod_hardener_bench::rounds::{Variant, interleave};
 use pod_hardener_bench::table::{Options, Table, Target, short};
 
@@ -55,16 +54,15 @@ async fn measure(
     at_once: usize,
     options: Options,
 ) -> anyhow::Result<Figures> {
-    let variant = |namespace: &str| {
-        let pod = manifest("bench", namespace, containers).to_string();
-        let request = setup.create(namespace, pod.as_bytes());
-        Variant::new(setup.target.clone(), request)
-    };
-    let mut variants = setup::namespaces(containers).map(|namespace| variant(&namespace));
+    let mut variants = Vec::new();
+    for namespace in setup::namespaces(containers) {
+        variants.push(Variant::new(setup.target.clone(), setup::create(&namespace, containers)?));
+    }
     let (rounds, time) = if options.quick { (1, 200) } else { (9, 1_000) };
     let amount = Amount { connections: at_once, time: Duration::from_millis(time), requests: 20_000 };
     interleave(&mut variants, rounds, amount).await?;
-    let [none, one_field, null, ours, map] = variants;
+    let variants = <[Variant; 5]>::try_from(variants);
+    let [none, one_field, null, ours, map] = variants.map_err(|_| anyhow::anyhow!("five variants"))?;
     Ok(Figures { none, one_field, null, ours, map })
 }
 

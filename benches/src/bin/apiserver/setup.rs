@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pod_hardener::policy::{PolicySet, Preset};
-use pod_hardener_bench::load::Target;
+use pod_hardener_bench::load::{Post, Target};
 use pod_hardener_bench::program::{Identity, Server};
 use pod_hardener_bench::review::{manifest, patch, review};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::cluster::{ADMIN, Binaries, Cluster, until};
 pub(crate) const CONTAINERS: [usize; 3] = [1, 3, 10];
 
 /// Folders, as in `PATH`, with the binaries of Kubernetes: the end-to-end tests' own variable.
-const ASSETS: &str = "POD_HARDENER_E2E_ASSETS";
+const ASSETS: &str = "E2E_ASSETS";
 const LABEL: &str = "pod-hardener-bench";
 
 const NONE: &str = "none";
@@ -59,11 +59,6 @@ impl Setup {
         setup.policy().await?;
         setup.check().await?;
         Ok(setup)
-    }
-
-    /// A request to create a pod, of which nothing is stored.
-    pub(crate) fn create(&self, namespace: &str, pod: &[u8]) -> Arc<[u8]> {
-        self.target.post(&pods(namespace), &format!("Authorization: Bearer {ADMIN}\r\n"), pod)
     }
 
     pub(crate) fn stop(self) {
@@ -208,6 +203,12 @@ fn is_as_expected(namespace: &str, containers: usize, pod: &Value) -> bool {
 
 fn is_tmp(mount: &Value) -> bool {
     mount["mountPath"] == "/tmp"
+}
+
+/// A request to create a pod, of which nothing is stored.
+pub(crate) fn create(namespace: &str, containers: usize) -> anyhow::Result<Arc<Post>> {
+    let pod = manifest("bench", namespace, containers).to_string();
+    Post::new(&pods(namespace), Some(ADMIN), pod.into_bytes())
 }
 
 fn pods(namespace: &str) -> String {
