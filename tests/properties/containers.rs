@@ -84,7 +84,7 @@ fn security_context() -> Json {
         maybe("runAsNonRoot", flag()),
         maybe("runAsUser", uid()),
         maybe("runAsGroup", uid()),
-        sometimes("privileged", flag()),
+        sometimes("privileged", one_of(&[true, true, true, false])),
         maybe("allowPrivilegeEscalation", flag()),
         maybe("readOnlyRootFilesystem", flag()),
         maybe(
