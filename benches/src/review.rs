@@ -29,8 +29,11 @@ pub fn hardened(containers: usize, policies: &PolicySet) -> anyhow::Result<Vec<u
     Ok(review)
 }
 
-/// The operations with which the engine answers a review.
-fn patch(review: &[u8], policies: &PolicySet) -> anyhow::Result<Option<Vec<u8>>> {
+/// The operations with which the engine answers a review; none where nothing is to be changed.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn patch(review: &[u8], policies: &PolicySet) -> anyhow::Result<Option<Vec<u8>>> {
     let answer = pod_hardener::review::answer(review, policies, OffsetDateTime::UNIX_EPOCH)?;
     let answer: Value = serde_json::from_slice(&answer.body)?;
     let Some(patch) = answer.pointer("/response/patch").and_then(Value::as_str) else { return Ok(None) };
@@ -196,7 +199,8 @@ fn managed_fields(containers: usize) -> Value {
 }
 
 /// The envelope around a pod that the ReplicaSet controller creates.
-fn review(pod: &Value) -> Vec<u8> {
+#[must_use]
+pub fn review(pod: &Value) -> Vec<u8> {
     json!({
         "kind": "AdmissionReview",
         "apiVersion": "admission.k8s.io/v1",

@@ -53,13 +53,13 @@ impl Target {
 /// Rows of figures against targets.
 #[derive(Debug, Default)]
 pub struct Table {
-    rows: Vec<[String; 4]>,
+    rows: Vec<[String; 5]>,
     missed: usize,
 }
 
 impl Table {
-    /// Adds a row; `unit` stands behind figure and target.
-    pub fn row(&mut self, what: impl Into<String>, figure: f64, unit: &str, target: Target) {
+    /// Adds a row; `unit` stands behind figure and target, `detail` says where the figure comes from.
+    pub fn row(&mut self, what: &str, figure: f64, unit: &str, target: Target, detail: &str) {
         let target_text = match target {
             Target::AtMost(limit) => format!("≤ {limit}{unit}"),
             Target::AtLeast(limit) => format!("≥ {limit}{unit}"),
@@ -73,27 +73,34 @@ impl Table {
             }
             None => "",
         };
-        let figure =
-            if figure >= 100.0 { format!("{figure:.0}{unit}") } else { format!("{figure:.2}{unit}") };
-        self.rows.push([what.into(), figure, target_text, verdict.to_owned()]);
+        let figure = format!("{}{unit}", short(figure));
+        self.rows.push([what.to_owned(), figure, target_text, verdict.to_owned(), detail.to_owned()]);
     }
 
     /// Prints the table; says by the exit code whether a target was missed, if that is asked for.
     #[must_use]
     pub fn finish(self, options: Options) -> ExitCode {
-        let head = ["what", "figure", "target", "met"].map(str::to_owned);
+        let head = ["what", "figure", "target", "met", "from"].map(str::to_owned);
         let width = |column: usize| {
             self.rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or_default()
         };
-        let widths = [width(0), width(1), width(2), width(3)];
-        let print = |row: &[String; 4]| {
-            let [a, b, c, d] = widths;
-            println!("| {:<a$} | {:>b$} | {:>c$} | {:<d$} |", row[0], row[1], row[2], row[3]);
+        let [a, b, c, d, e] = std::array::from_fn(width);
+        let print = |row: &[String; 5]| {
+            println!(
+                "| {:<a$} | {:>b$} | {:>c$} | {:<d$} | {:<e$} |",
+                row[0], row[1], row[2], row[3], row[4]
+            );
         };
         print(&head);
-        let [a, b, c, d] = widths.map(|width| "-".repeat(width));
-        println!("|-{a}-|-{b}:|-{c}:|-{d}-|");
+        let [left, figure, target, met, from] = [a, b, c, d, e].map(|width| "-".repeat(width));
+        println!("|-{left}-|-{figure}:|-{target}:|-{met}-|-{from}-|");
         self.rows.iter().for_each(print);
         if options.check && self.missed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
+}
+
+/// As many digits as a reader needs.
+#[must_use]
+pub fn short(figure: f64) -> String {
+    if figure >= 100.0 { format!("{figure:.0}") } else { format!("{figure:.2}") }
 }

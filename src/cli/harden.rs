@@ -15,7 +15,8 @@ const HELP: &str = "\
 Pods are found in Pod, PodTemplate, Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet, Job and
 CronJob, in List and every kind of list, and in other groups' kinds whose spec.template is surely a pod template
 (Argo Rollout, OpenShift DeploymentConfig, OpenKruise CloneSet …; not a Knative Service). Everything else passes
-byte for byte. Changed YAML keeps its comments, key order and quotes.
+byte for byte. Changed YAML keeps its comments, key order and quotes, except where a change falls into an anchor
+that others share: that document is written anew, without its comments.
 
 Output:
   yaml     the manifests, hardened; several files are joined by `---`

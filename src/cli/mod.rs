@@ -6,13 +6,12 @@ mod input;
 mod output;
 mod policy;
 mod say;
+mod serve;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use pod_hardener::serve::{self, ServeError};
-use pod_hardener::settings;
 use time::OffsetDateTime;
 
 /// What the program exits with.
@@ -35,14 +34,6 @@ Examples:
   pod-hardener harden --check manifests/
   pod-hardener explain seccomp";
 
-const SERVE_HELP: &str = "\
-Examples:
-  pod-hardener serve
-  pod-hardener serve --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --policy enforced
-  POD_HARDENER_LOG_LEVEL=debug pod-hardener serve --config hardener.toml
-
-Exit codes: 0 ended by SIGTERM or SIGINT, 1 by a second signal, 2 wrong settings or policy, 3 could not start or go on.";
-
 /// Gives every Kubernetes pod secure settings at deploy time, and leaves it running.
 #[derive(Debug, Parser)]
 #[command(name = "pod-hardener", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -53,14 +44,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the webhook
-    #[command(after_help = SERVE_HELP)]
-    Serve(serve::Args),
-    /// Show the webhook's settings
-    #[command(subcommand)]
-    Config(Config),
     /// Harden the pods in manifests
     Harden(harden::Args),
+    /// Run the admission webhook
+    #[command(after_help = serve::HELP)]
+    Serve(pod_hardener::serve::Args),
+    /// Show the settings of the webhook
+    #[command(subcommand)]
+    Config(serve::Config),
     /// Explain the rules
     Explain(explain::Args),
     /// Show and check policies
@@ -74,27 +65,12 @@ enum Command {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum Config {
-    /// Print the resolved settings, and where each comes from
-    #[command(
-        after_help = "Example:\n  POD_HARDENER_POLICY=enforced pod-hardener config show --config hardener.toml"
-    )]
-    Show(settings::Flags),
-}
-
 /// Runs the program.
 pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
     let exit = match Cli::parse().command {
-        Command::Serve(args) => match serve::run(args) {
-            Ok(code) => return code,
-            Err(error @ (ServeError::Settings(_) | ServeError::Policy(_))) => usage(error),
-            Err(error) => Err(error.into()),
-        },
-        Command::Config(Config::Show(flags)) => {
-            settings::show(&flags, &mut io::stdout().lock()).map(|()| Exit::Done).or_else(usage)
-        }
         Command::Harden(args) => harden::run(&args, now),
+        Command::Serve(args) => return serve::run(args),
+        Command::Config(command) => serve::config(&command),
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Completions { shell } => completions(shell),
@@ -107,16 +83,6 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
             ExitCode::from(Exit::Unreadable as u8)
         }
     }
-}
-
-/// Settings and policy are part of what the user wrote.
-fn usage(error: impl Into<anyhow::Error>) -> anyhow::Result<Exit> {
-    let error = error.into();
-    if is_broken_pipe(&error) {
-        return Err(error);
-    }
-    say::error(&format!("{error:#}"));
-    Ok(Exit::Usage)
 }
 
 /// Who reads our output has read enough (`| head`).

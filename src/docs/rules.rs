@@ -31,8 +31,13 @@ pub fn rule_sections(rule: RuleId) -> Vec<Section> {
             sections.push(section(heading, text));
         }
     }
+    let container = if meta.pod_wide {
+        "no single container, for the rule is about the whole pod"
+    } else {
+        "one container: `<container>.pod-hardener.dev/exempt`"
+    };
     let exempt = format!(
-        "Exempt a pod: `pod-hardener.dev/exempt: {rule}` with `pod-hardener.dev/exempt-reason: …`; one container: `<container>.pod-hardener.dev/exempt`."
+        "Exempt a pod: `pod-hardener.dev/exempt: {rule}` with `pod-hardener.dev/exempt-reason: …`; {container}."
     );
     sections.push(section("Exemption", &exempt));
     let paragraphs = meta.sources.iter().map(source).collect();

@@ -63,10 +63,19 @@ impl Node {
         }
     }
 
-    /// Where the dash stands of an item of a block list: before it on its line.
+    /// Where the dash stands of an item of a block list: before it on its line, perhaps with an anchor between.
     pub(super) fn dash(&self, text: &str) -> Option<usize> {
-        let before = text[..self.span.start].trim_end_matches(' ');
-        before.ends_with('-').then(|| before.len() - 1)
+        let line_start = text[..self.span.start].rfind('\n').map_or(0, |newline| newline + 1);
+        let mut before = &text[line_start..self.span.start];
+        loop {
+            before = before.trim_end_matches(' ');
+            let token = before.rfind(' ').map_or(0, |space| space + 1);
+            match &before[token..] {
+                "-" => return Some(line_start + token),
+                property if property.starts_with(['&', '!']) => before = &before[..token],
+                _ => return None,
+            }
+        }
     }
 
     /// The node at a JSON Pointer, or the nearest one above it.

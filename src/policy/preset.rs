@@ -17,7 +17,7 @@ pub enum Preset {
     Enforced,
     /// Every rule says what it would do, none changes anything.
     Observe,
-    /// Only the rules that broke nothing in the measurement.
+    /// Only the rules that ordinary workloads do not notice.
     Safe,
 }
 
@@ -43,7 +43,7 @@ impl Preset {
             Self::Restricted => "sets what the author left unset (built-in default)",
             Self::Enforced => "also replaces what the author set insecurely, wherever that can be repaired",
             Self::Observe => "says what it would do, changes nothing",
-            Self::Safe => "only the settings that broke none of 44 measured workloads",
+            Self::Safe => "only the settings that ordinary workloads do not notice",
         }
     }
 

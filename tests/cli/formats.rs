@@ -57,7 +57,7 @@ fn a_diff_names_its_file_and_shows_only_what_changes() {
     let path = files.path("pod.yaml");
     let output = run(&["harden", "-q", "-o", "diff", &path, &files.path("map.yaml")]);
     assert!(output.stdout.starts_with(&format!("--- {path}\n+++ {path}\n@@ ")), "{}", output.stdout);
-    assert!(output.stdout.contains("\n+    runAsNonRoot: true\n"), "{}", output.stdout);
+    assert!(output.stdout.contains("\n+    runAsUser: 65532\n"), "{}", output.stdout);
     assert!(!output.stdout.lines().skip(2).any(|line| line.starts_with('-')), "{}", output.stdout);
     assert!(!output.stdout.contains('\u{1b}'), "no colours into a pipe");
 }

@@ -119,7 +119,7 @@ spec:
     assert_eq!(edited, &values(input, &[])[0]);
     assert_eq!(edited["spec"]["containers"][0]["args"], json!(["keep\n\n"]));
     assert_eq!(edited["spec"]["containers"][1]["env"][0]["value"], json!("folded text"));
-    assert!(output.contains("  securityContext:\n    runAsNonRoot: true\n"), "{output}");
+    assert!(output.contains("  securityContext:\n    runAsUser: 65532\n"), "{output}");
     assert!(output.contains("# none"), "{output}");
     assert!(output.contains("  volumes:\n  - name: tmp-a\n"), "{output}");
 }
@@ -194,4 +194,13 @@ items:
     let items = &edited[0]["items"];
     assert_eq!(items[0]["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"], json!(true));
     assert_eq!(items[1]["spec"]["containers"][0], json!({"name": "a", "image": "i"}));
+}
+
+#[test]
+fn an_anchor_that_nobody_shares_is_in_no_ones_way() {
+    let input = POD.replace("  - name: web\n", "  - &web # ours\n    name: web\n")
+        + "  volumes:\n  - &v {name: v, emptyDir: {}} # v\n";
+    let output = harden(&input, &[]);
+    assert_kept(&input, &output);
+    assert!(output.contains("  - &v {name: v, emptyDir: {}} # v\n  - name: tmp-web\n"), "{output}");
 }

@@ -21,7 +21,7 @@ async fn a_pod_comes_back_hardened() {
     let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
     let mut pod = review["request"]["object"].clone();
     json_patch::patch(&mut pod, &patch).unwrap();
-    assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], json!(true));
+    assert_eq!(pod["spec"]["securityContext"]["seccompProfile"]["type"], json!("RuntimeDefault"));
     assert_eq!(pod["spec"]["containers"][0]["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
 }
 

@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::{cache, golang, run};
 
+/// Where the end-to-end tests and the benchmarks find the binaries.
+pub(crate) const VARIABLE: &str = "E2E_ASSETS";
+
 /// One Kubernetes version, built from a Go module of its own.
 pub(crate) struct Release {
     pub(crate) minor: &'static str,

@@ -11,8 +11,10 @@ use clap::{Parser, Subcommand};
 
 mod advisories;
 mod assets;
+mod bench;
 mod cache;
 mod checks;
+mod generate;
 mod golang;
 mod licences;
 mod run;
@@ -37,10 +39,18 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure the engine, the server, and the way through a real API server
+    Bench(bench::Args),
     /// Check the formatting
     Fmt,
     /// Lint every target, warnings denied
     Clippy,
+    /// Write what is generated from the code: policies, schema, reference pages, parts of the README
+    Generate {
+        /// Write nothing; fail where a file is not fresh
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the dependencies: one TLS provider, allowed licences, known advisories
     Deps,
 }
@@ -49,8 +59,10 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Assets => assets::print_folders(),
         Command::Test { args } => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
+        Command::Generate { check } => generate::run(check),
         Command::Deps => checks::deps(),
     };
     match outcome {

@@ -8,9 +8,6 @@ use crate::run;
 /// The line with which libtest, and runners like it, end.
 const CLOSING_LINE: &str = "test result:";
 
-/// Where the end-to-end tests find Kubernetes.
-const ASSETS: &str = "E2E_ASSETS";
-
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut results = vec![workspace(args)?];
     for release in [&assets::NEWEST, &assets::OLDEST] {
@@ -42,7 +39,7 @@ fn workspace(args: &[String]) -> Result<Step> {
     let name = "unit, golden and property tests".to_owned();
     run::announce(&name);
     let mut command = run::cargo(&["test", "--workspace", "--no-fail-fast", "--"]);
-    command.args(args).env(ASSETS, "later");
+    command.args(args).env(assets::VARIABLE, "later");
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
     Ok(Step { name, passed, closing_lines })
 }
@@ -52,7 +49,7 @@ fn end_to_end(release: &'static Release, args: &[String]) -> Result<Step> {
     run::announce(&name);
     let folders = assets::folders(release)?;
     let mut command = run::cargo(&["test", "--package", "pod-hardener", "--test", "e2e", "--"]);
-    command.args(args).env(ASSETS, folders);
+    command.args(args).env(assets::VARIABLE, folders);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
     Ok(Step { name, passed, closing_lines })
 }

@@ -8,7 +8,7 @@ use pod_hardener::policy::{PolicySet, Preset};
 use pod_hardener::review::{self, AdmissionReview};
 use pod_hardener_bench::review::{hardened, plain};
 use pod_hardener_bench::stats::{median, micros};
-use pod_hardener_bench::table::{Options, Table, Target};
+use pod_hardener_bench::table::{Options, Table, Target, short};
 use time::OffsetDateTime;
 
 const CONTAINERS: [usize; 4] = [1, 3, 10, 50];
@@ -71,10 +71,10 @@ impl Subject {
     }
 
     fn report(&mut self, table: &mut Table) {
-        let name = format!("{} pod, {} containers ({} bytes)", self.kind, self.containers, self.body.len());
-        table.row(format!("{name}: parse"), median(&mut self.parse), " µs", Target::None);
-        table.row(format!("{name}: answer"), median(&mut self.answer), " µs", Target::None);
-        table.row(format!("{name}: answer / parse"), median(&mut self.ratio), "", Target::AtMost(2.0));
+        let name = format!("{} pod, {} containers: answer / parse", self.kind, self.containers);
+        let (parse, answer) = (median(&mut self.parse), median(&mut self.answer));
+        let detail = format!("{} / {} µs, {} bytes", short(answer), short(parse), self.body.len());
+        table.row(&name, median(&mut self.ratio), "", Target::AtMost(2.0), &detail);
     }
 }
 
@@ -86,7 +86,8 @@ fn linear(four: &mut [Subject], table: &mut Table) {
     let few = (ten_time - one_time) / 9.0;
     let many = (fifty_time - ten_time) / 40.0;
     let name = format!("{} pod: each container 11…50 / each 2…10", one.kind);
-    table.row(name, many / few, "", Target::AtMost(1.3));
+    let detail = format!("{} / {} µs", short(many), short(few));
+    table.row(&name, many / few, "", Target::AtMost(1.3), &detail);
 }
 
 fn parse(body: &[u8]) {

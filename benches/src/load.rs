@@ -1,0 +1,176 @@
+//! A closed loop over HTTP/1.1 with keep-alive and TLS: each connection asks again as soon as it has its answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// The longest that an answer may take before the benchmark gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the load goes, and whom to trust there.
+#[derive(Clone)]
+pub struct Target {
+    address: SocketAddr,
+    connector: TlsConnector,
+}
+
+/// How much load.
+#[derive(Debug, Clone, Copy)]
+pub struct Amount {
+    /// How many ask at once.
+    pub connections: usize,
+    /// For how long.
+    pub time: Duration,
+    /// How many requests at most.
+    pub requests: usize,
+}
+
+/// A POST of JSON.
+#[derive(Debug)]
+pub struct Post {
+    path: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Post {
+    /// To a path; with a bearer token where one is needed.
+    ///
+    /// # Errors
+    /// When path or token hold what may not be in them.
+    pub fn new(path: &str, token: Option<&str>, body: Vec<u8>) -> anyhow::Result<Arc<Self>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse()?);
+        }
+        Ok(Arc::new(Self { path: path.parse()?, headers, body: body.into() }))
+    }
+}
+
+/// What came of a load.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Of each request, in milliseconds.
+    pub latencies: Vec<f64>,
+    /// Answered requests per second.
+    pub per_second: f64,
+}
+
+impl Target {
+    /// A server on an address, with a certificate of this authority.
+    ///
+    /// # Errors
+    /// When the authority is none.
+    pub fn new(address: SocketAddr, authority: Vec<u8>) -> anyhow::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(authority))?;
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Ok(Self { address, connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// Opens one connection.
+    ///
+    /// # Errors
+    /// When nobody listens, or it is somebody else.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let stream = self.connector.connect(ServerName::from(self.address.ip()), stream).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Whoever asks is told when it fails.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Connection { sender, _driver: driver })
+    }
+
+    /// Asks the same again and again.
+    ///
+    /// # Errors
+    /// When an answer is missing, or none of success.
+    pub async fn load(&self, post: &Arc<Post>, amount: Amount) -> anyhow::Result<Outcome> {
+        let mut connections = Vec::with_capacity(amount.connections);
+        for _ in 0..amount.connections {
+            let mut connection = self.connect().await?;
+            // The handshake and the first answer are no part of what is measured.
+            connection.ask(post).await?;
+            connections.push(connection);
+        }
+        let start = Instant::now();
+        let deadline = start + amount.time;
+        let share = amount.requests.div_ceil(amount.connections);
+        let mut tasks = JoinSet::new();
+        for connection in connections {
+            tasks.spawn(repeat(connection, Arc::clone(post), deadline, share));
+        }
+        let mut latencies = Vec::new();
+        while let Some(task) = tasks.join_next().await {
+            latencies.append(&mut task??);
+        }
+        #[allow(clippy::cast_precision_loss)]
+        let per_second = latencies.len() as f64 / start.elapsed().as_secs_f64();
+        Ok(Outcome { latencies, per_second })
+    }
+}
+
+async fn repeat(
+    mut connection: Connection,
+    post: Arc<Post>,
+    deadline: Instant,
+    share: usize,
+) -> anyhow::Result<Vec<f64>> {
+    let mut latencies = Vec::new();
+    while latencies.len() < share {
+        let start = Instant::now();
+        if start >= deadline {
+            break;
+        }
+        connection.ask(&post).await?;
+        latencies.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(latencies)
+}
+
+/// A connection that is kept.
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    /// Moves the bytes; ends with the sender.
+    _driver: JoinHandle<()>,
+}
+
+impl Connection {
+    /// Sends a request and reads its answer's body.
+    ///
+    /// # Errors
+    /// When the answer is missing, or none of success.
+    pub async fn ask(&mut self, post: &Post) -> anyhow::Result<Bytes> {
+        timeout(PATIENCE, self.exchange(post)).await.context("no answer in time")?
+    }
+
+    async fn exchange(&mut self, post: &Post) -> anyhow::Result<Bytes> {
+        let mut request = Request::new(Full::new(post.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = post.path.clone();
+        *request.headers_mut() = post.headers.clone();
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+        Ok(body)
+    }
+}

@@ -1,0 +1,138 @@
+//! `manifests/`: what can be proven of them without a cluster.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use pod_hardener::harden::harden;
+use pod_hardener::policy::{Facts, PolicySet, Preset};
+use pod_hardener::subject::{Reach, Subject};
+use pod_hardener::view::Pod;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+const FILES: [(&str, &str); 5] = [
+    ("namespace.yaml", "Namespace"),
+    ("serviceaccount.yaml", "ServiceAccount"),
+    ("deployment.yaml", "Deployment"),
+    ("service.yaml", "Service"),
+    ("webhook.yaml", "MutatingWebhookConfiguration"),
+];
+
+fn manifest(file: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn at<'v>(object: &'v Value, pointer: &str) -> &'v Value {
+    object.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"))
+}
+
+#[test]
+fn kustomize_names_every_file_and_each_is_of_its_kind() {
+    let kustomization = manifest("kustomization.yaml");
+    let listed: Vec<&str> =
+        at(&kustomization, "/resources").as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(listed, FILES.map(|(file, _)| file));
+    for (file, kind) in FILES {
+        assert_eq!(manifest(file)["kind"], kind, "{file}");
+    }
+    let image = at(&kustomization, "/images/0/name");
+    assert_eq!(image, at(&manifest("deployment.yaml"), "/spec/template/spec/containers/0/image"));
+}
+
+#[test]
+fn our_own_pod_is_hardened_already() {
+    let deployment = manifest("deployment.yaml");
+    let template = at(&deployment, "/spec/template").to_string();
+    let pod: Pod<'_> = serde_json::from_str(&template).expect("a pod");
+    for preset in [Preset::Restricted, Preset::Enforced, Preset::Safe] {
+        let subject = Subject::new(&pod, Reach::Pod).expect("a spec");
+        let policies = PolicySet::from(preset);
+        let hardened =
+            harden(&subject, &policies, Facts { namespace: "pod-hardener" }, OffsetDateTime::UNIX_EPOCH);
+        assert!(!hardened.is_changed(), "{preset:?}: {:?}", hardened.findings);
+        assert!(hardened.findings.is_empty(), "{preset:?}: {:?}", hardened.findings);
+    }
+}
+
+#[test]
+fn the_api_server_finds_the_pods() {
+    let webhook = manifest("webhook.yaml");
+    let service = manifest("service.yaml");
+    let deployment = manifest("deployment.yaml");
+    let target = at(&webhook, "/webhooks/0/clientConfig/service");
+    assert_eq!(target["name"], service["metadata"]["name"]);
+    assert_eq!(target["namespace"], service["metadata"]["namespace"]);
+    assert_eq!(target["path"], "/mutate");
+    assert_eq!(&target["port"], at(&service, "/spec/ports/0/port"));
+    let labels = at(&deployment, "/spec/template/metadata/labels");
+    assert_eq!(at(&service, "/spec/selector"), labels);
+    assert_eq!(at(&deployment, "/spec/selector/matchLabels"), labels);
+    let container = at(&deployment, "/spec/template/spec/containers/0");
+    let ports = container["ports"].as_array().unwrap();
+    let port = |name: &Value| ports.iter().find(|port| port["name"] == *name).expect("a named port");
+    let args: Vec<&str> = container["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let serves = |flag: &str, name: &Value| {
+        let expected = format!("--{flag}=0.0.0.0:{}", port(name)["containerPort"]);
+        assert!(args.contains(&expected.as_str()), "{expected} is not in {args:?}");
+    };
+    serves("listen", at(&service, "/spec/ports/0/targetPort"));
+    for probe in ["livenessProbe", "readinessProbe"] {
+        serves("admin", at(&container[probe], "/httpGet/port"));
+    }
+}
+
+#[test]
+fn the_certificate_is_where_the_server_looks() {
+    let deployment = manifest("deployment.yaml");
+    let container = at(&deployment, "/spec/template/spec/containers/0");
+    let mount = at(container, "/volumeMounts/0");
+    assert_eq!(mount.get("subPath"), None, "a file mounted by subPath is never replaced");
+    let folder = mount["mountPath"].as_str().unwrap();
+    for (flag, file) in [("tls-cert", "tls.crt"), ("tls-key", "tls.key")] {
+        let expected = json!(format!("--{flag}={folder}/{file}"));
+        assert!(container["args"].as_array().unwrap().contains(&expected), "{expected}");
+    }
+    assert_eq!(at(&deployment, "/spec/template/spec/volumes/0/name"), &mount["name"]);
+}
+
+#[test]
+fn the_webhook_asks_for_pods_and_stands_in_nobodys_way() {
+    let configuration = manifest("webhook.yaml");
+    let webhook = at(&configuration, "/webhooks/0");
+    for (field, expected) in [
+        ("admissionReviewVersions", json!(["v1"])),
+        ("matchPolicy", json!("Equivalent")),
+        ("sideEffects", json!("None")),
+        ("reinvocationPolicy", json!("IfNeeded")),
+        ("timeoutSeconds", json!(2)),
+        ("failurePolicy", json!("Ignore")),
+    ] {
+        assert_eq!(webhook[field], expected, "{field}");
+    }
+    let asked: Vec<(&Value, &Value)> = webhook["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| (&rule["operations"], &rule["resources"]))
+        .collect();
+    let expected =
+        [(json!(["CREATE"]), json!(["pods"])), (json!(["UPDATE"]), json!(["pods/ephemeralcontainers"]))];
+    assert_eq!(asked, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
+    let own = manifest("namespace.yaml")["metadata"]["name"].clone();
+    let left_out = at(webhook, "/namespaceSelector/matchExpressions/0");
+    assert_eq!(left_out["key"], "kubernetes.io/metadata.name");
+    assert_eq!(left_out["operator"], "NotIn");
+    assert_eq!(left_out["values"], json!(["kube-system", own]));
+    assert_eq!(webhook["clientConfig"].get("caBundle"), None);
+}
+
+#[test]
+fn it_holds_no_token_of_the_api_server() {
+    let account = manifest("serviceaccount.yaml");
+    let pod = manifest("deployment.yaml");
+    assert_eq!(account["automountServiceAccountToken"], false);
+    assert_eq!(at(&pod, "/spec/template/spec/automountServiceAccountToken"), false);
+    assert_eq!(at(&pod, "/spec/template/spec/serviceAccountName"), &account["metadata"]["name"]);
+}
