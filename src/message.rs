@@ -55,7 +55,7 @@ impl Lines {
 /// At most [`LONGEST`] characters on one line.
 pub(crate) fn shorten(mut line: String) -> String {
     // Most lines are plain ASCII, which is quick to see.
-    let odd = line.bytes().fold(false, |found, b| found | (b < 0x20) | (b >= 0x7f));
+    let odd = line.bytes().fold(false, |found, b| found | !(0x20..0x7f).contains(&b));
     if odd && line.contains(char::is_control) {
         line = line.replace(char::is_control, " ");
     }
