@@ -54,7 +54,9 @@ impl Lines {
 
 /// At most [`LONGEST`] characters on one line.
 pub(crate) fn shorten(mut line: String) -> String {
-    if line.contains(char::is_control) {
+    // Most lines are plain ASCII, which is quick to see.
+    let odd = line.bytes().fold(false, |found, b| found | !(0x20..0x7f).contains(&b));
+    if odd && line.contains(char::is_control) {
         line = line.replace(char::is_control, " ");
     }
     let last = if line.len() > LONGEST { line.char_indices().nth(LONGEST - 1) } else { None };

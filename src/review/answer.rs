@@ -87,7 +87,7 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 /// # Errors
 /// When the body is no review of a pod. A pod that cannot be read is no error: policy says what becomes of it.
 pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<Answer, ReviewError> {
-    match serde_json::from_slice::<AdmissionReview<'_>>(body) {
+    match AdmissionReview::parse(body) {
         Ok(review) => answer_request(&review.open()?, policies, now),
         Err(error) => answer_failure(body, policies, &error.to_string()).map_err(|other| match other {
             ReviewError::Malformed(_) => ReviewError::Malformed(error),

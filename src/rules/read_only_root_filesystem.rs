@@ -165,6 +165,10 @@ fn targets_empty_dir(desk: &Desk<'_, '_>, number: usize, path: &str) -> Option<S
     }
     let mounts = subject.slots[target].view.mounts();
     let mount = mounts.iter().find(|mount| normalize(&mount.mount_path) == path)?;
+    // An ephemeral container may have no subPath: it would see more of the volume than its target does.
+    if mount.sub_path.is_some() || mount.sub_path_expr.is_some() {
+        return None;
+    }
     let volume = subject.spec.volumes().iter().find(|volume| *volume.name == *mount.name)?;
     let empty_dir = volume.kind.as_deref().is_none_or(|kind| kind == "emptyDir");
     empty_dir.then(|| mount.name.as_str().to_owned())

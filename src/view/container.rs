@@ -150,6 +150,12 @@ pub struct VolumeMount<'a> {
     /// `None`, `HostToContainer`, `Bidirectional`.
     #[serde(borrow)]
     pub mount_propagation: Option<Text<'a>>,
+    /// A directory of the volume instead of all of it.
+    #[serde(borrow)]
+    pub sub_path: Option<Text<'a>>,
+    /// The same, made from the environment.
+    #[serde(borrow)]
+    pub sub_path_expr: Option<Text<'a>>,
 }
 
 /// `volumeDevices[*]`

@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::values::{Json, bytes, cpu, flag, maybe, object, one_of, resource_list, seldom, some_of, uid};
+use crate::values::{
+    Json, bytes, cpu, flag, maybe, object, one_of, resource_list, seldom, some_of, sometimes, uid,
+};
 
 /// Volumes that every pod of these tests has, beside what it is given; some are called as ours would be.
 pub(crate) const VOLUMES: [&str; 8] =
@@ -36,7 +38,7 @@ pub(crate) fn container() -> Json {
         ),
         maybe("volumeMounts", vec(mount(), 0..4).prop_map(Into::into)),
         maybe("ports", vec(port(), 0..3).prop_map(Into::into)),
-        seldom(
+        sometimes(
             "volumeDevices",
             one_of(&[
                 json!([{"name": "block", "devicePath": "/dev/xvda"}]),
@@ -82,7 +84,7 @@ fn security_context() -> Json {
         maybe("runAsNonRoot", flag()),
         maybe("runAsUser", uid()),
         maybe("runAsGroup", uid()),
-        seldom("privileged", flag()),
+        sometimes("privileged", one_of(&[true, true, true, false])),
         maybe("allowPrivilegeEscalation", flag()),
         maybe("readOnlyRootFilesystem", flag()),
         maybe(
@@ -92,7 +94,7 @@ fn security_context() -> Json {
         maybe("seccompProfile", profile()),
         maybe("appArmorProfile", profile()),
         seldom("seLinuxOptions", selinux()),
-        seldom("procMount", one_of(&["Default", "Unmasked"])),
+        sometimes("procMount", one_of(&["Default", "Unmasked"])),
     ])
 }
 
@@ -134,7 +136,7 @@ fn mount() -> Json {
         one_of(&names).prop_map(|name| ("name", Some(name))).boxed(),
         one_of(&paths).prop_map(|path| ("mountPath", Some(path))).boxed(),
         maybe("readOnly", flag()),
-        seldom("mountPropagation", one_of(&["None", "HostToContainer", "Bidirectional"])),
+        sometimes("mountPropagation", one_of(&["None", "HostToContainer", "Bidirectional"])),
         seldom("subPath", one_of(&["sub"])),
     ])
 }
@@ -142,7 +144,7 @@ fn mount() -> Json {
 fn port() -> Json {
     object(vec![
         one_of(&[80, 443, 1023, 1024, 8080]).prop_map(|port| ("containerPort", Some(port))).boxed(),
-        seldom("hostPort", one_of(&[0, 80, 8080])),
+        sometimes("hostPort", one_of(&[0, 80, 8080])),
         maybe("protocol", one_of(&["TCP", "UDP"])),
     ])
 }

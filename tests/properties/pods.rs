@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::containers::{VOLUMES, container, ephemeral, init_container, pod_resources, profile, selinux};
 use crate::repair::repaired;
-use crate::values::{Field, Json, flag, maybe, object, one_of, seldom, uid};
+use crate::values::{Field, Json, flag, maybe, object, one_of, seldom, sometimes, uid};
 
 /// Names of containers, the first for the first of each pod: one is as long as a name can be.
 const NAMES: [&str; 8] = [
@@ -24,7 +24,7 @@ const PREFIX: &str = "pod-hardener.dev";
 
 /// A Linux pod.
 pub(crate) fn pod() -> Json {
-    let resources = maybe_seldom_resources();
+    let resources = resources_of_pod();
     let spec = (spec_fields(), resources).prop_map(|(mut spec, resources)| {
         if let (_, Some(resources)) = resources {
             spec["resources"] = resources;
@@ -57,7 +57,7 @@ pub(crate) fn debugged_pod() -> BoxedStrategy<(usize, Value)> {
 pub(crate) fn windows_pod() -> Json {
     let options = || {
         object(vec![
-            seldom("hostProcess", one_of(&[true])),
+            sometimes("hostProcess", one_of(&[true])),
             maybe(
                 "runAsUserName",
                 one_of(&["ContainerAdministrator", "ContainerUser", "NT AUTHORITY\\SYSTEM"]),
@@ -84,8 +84,8 @@ fn containers() -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
     (vec(container(), 1..4), vec(init_container(), 0..3))
 }
 
-fn maybe_seldom_resources() -> Field {
-    seldom("resources", pod_resources())
+fn resources_of_pod() -> Field {
+    sometimes("resources", pod_resources())
 }
 
 fn spec_fields() -> Json {
@@ -98,7 +98,7 @@ fn spec_fields() -> Json {
         maybe("seccompProfile", profile()),
         maybe("appArmorProfile", profile()),
         seldom("seLinuxOptions", selinux()),
-        seldom(
+        sometimes(
             "sysctls",
             one_of(&[
                 json!([]),
@@ -111,10 +111,10 @@ fn spec_fields() -> Json {
     ]);
     object(vec![
         maybe("securityContext", context),
-        seldom("hostNetwork", flag()),
+        sometimes("hostNetwork", flag()),
         seldom("hostPID", flag()),
         seldom("hostIPC", flag()),
-        seldom("hostUsers", flag()),
+        sometimes("hostUsers", flag()),
         maybe("automountServiceAccountToken", flag()),
         seldom("serviceAccountName", one_of(&["default", "builder", ""])),
         seldom("enableServiceLinks", flag()),

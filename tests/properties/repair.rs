@@ -1,4 +1,5 @@
-//! Takes out of generated pods what the API server would refuse anyway, so that most of them get past it.
+//! Takes out of generated pods what the API server would refuse anyway, so that most of them get past it; and brings
+//! together what only goes together.
 
 use serde_json::{Map, Value};
 
@@ -52,8 +53,9 @@ fn repair_mounts(container: &mut Value, own_users: bool) {
         container.shift_remove("volumeDevices");
     }
     for mount in container.get_mut("volumeMounts").and_then(Value::as_array_mut).into_iter().flatten() {
-        if !privileged && mount["mountPropagation"] == "Bidirectional" {
-            mount["mountPropagation"] = Value::from("None");
+        let propagation = if privileged { "Bidirectional" } else { "HostToContainer" };
+        if let Some(own) = mount.get_mut("mountPropagation") {
+            *own = Value::from(propagation);
         }
     }
     let device = list(container, "/volumeDevices").first().map(|device| device["devicePath"].clone());

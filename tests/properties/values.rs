@@ -38,6 +38,11 @@ pub(crate) fn maybe(name: &'static str, value: impl Strategy<Value = Value> + 's
     .boxed()
 }
 
+/// A field that is there now and then.
+pub(crate) fn sometimes(name: &'static str, value: impl Strategy<Value = Value> + 'static) -> Field {
+    prop_oneof![4 => Just(None), 1 => value.prop_map(Some)].prop_map(move |value| (name, value)).boxed()
+}
+
 /// A field that is seldom there.
 pub(crate) fn seldom(name: &'static str, value: impl Strategy<Value = Value> + 'static) -> Field {
     prop_oneof![14 => Just(None), 1 => value.prop_map(Some)].prop_map(move |value| (name, value)).boxed()
