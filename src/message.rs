@@ -1,7 +1,5 @@
 //! What people are told: short lines for kubectl's warnings and the command line.
 
-use std::fmt::Write as _;
-
 use crate::harden::Hardened;
 use crate::rules::{Finding, Mode, Place, RuleId, RuleResult};
 use crate::subject::Subject;
@@ -17,7 +15,7 @@ const WHO: &str = "pod-hardener";
 /// Each is at most [`LONGEST`] characters, all together at most [`LONGEST_TOGETHER`].
 #[must_use]
 pub fn warnings(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<String> {
-    let mut lines = Lines::default();
+    let mut lines = Lines { finished: Vec::with_capacity(8), characters: 0 };
     for refusal in &hardened.refusals {
         let key = &refusal.key;
         lines.push(format!("{WHO}: annotation {key} is not honoured: {}", refusal.message));
@@ -75,7 +73,10 @@ fn describe(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, rule: RuleId, re
         (_, Mode::Observe) => "observed",
         _ => "left as its author wrote it",
     };
-    let mut line = format!("{WHO}: {rule} {verdict}: ");
+    let mut line = String::with_capacity(LONGEST);
+    for part in [WHO, ": ", rule.as_str(), " ", verdict, ": "] {
+        line.push_str(part);
+    }
     let findings = hardened.findings.iter().filter(|found| found.rule == rule && found.result == result);
     for (number, finding) in findings.enumerate() {
         if line.len() > LONGEST {
@@ -111,9 +112,10 @@ fn changes(hardened: &Hardened<'_>, lines: &mut Lines) {
         if !line.is_empty() && line.len() + length > LONGEST {
             lines.push(std::mem::take(&mut line));
         }
-        line.push_str(if line.is_empty() { &head } else { ", " });
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{rule} ({}{})", note.text, note.value);
+        let before = if line.is_empty() { head.as_str() } else { ", " };
+        for part in [before, rule.as_str(), " (", note.text, &note.value, ")"] {
+            line.push_str(part);
+        }
     }
     if !line.is_empty() {
         lines.push(line);

@@ -89,7 +89,7 @@ impl<'v, 'a> Desk<'v, 'a> {
             subject,
             tuning,
             plan: Plan { containers, ..Plan::default() },
-            findings: Vec::with_capacity(8 * subject.slots.len()),
+            findings: Vec::with_capacity(8 + 8 * subject.slots.len()),
             exemptions: Rc::new(exemptions),
             modes,
             rule: RuleId::privileged,

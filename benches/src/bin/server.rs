@@ -57,7 +57,7 @@ async fn throughput(
         server.connect().await?;
         variants.push(Variant::new(server.target.clone(), Arc::clone(&post)));
     }
-    let (rounds, time) = if options.quick { (1, 100) } else { (15, 700) };
+    let (rounds, time) = if options.quick { (3, 200) } else { (15, 700) };
     let amount = Amount { connections, time: Duration::from_millis(time), requests: 100_000 };
     interleave(&mut variants, rounds, amount).await?;
     let ([ours, null], [our_server, null_server]) = (&variants[..], &servers) else { return Ok(()) };
