@@ -6,8 +6,9 @@ use time::OffsetDateTime;
 
 use crate::annotation::{self, Refusal};
 use crate::exemption::{self, Exemptions};
+use crate::facts::Facts;
 use crate::patch::Patch;
-use crate::policy::{Facts, Policy, PolicySet};
+use crate::policy::{Policy, PolicySet};
 use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet};
 use crate::subject::Subject;
 use crate::tuning;
@@ -32,6 +33,8 @@ pub struct Hardened<'v> {
     pub exemptions: Rc<Exemptions>,
     /// The rules in force that hold for every container once the patch is applied.
     pub holding: RuleSet,
+    /// The rules whose exemptions wait for somebody with the right to them: nobody was asked yet.
+    pub asks: RuleSet,
     /// Whether the pod says by which rules it was hardened; not when its annotations are full.
     pub annotated: bool,
 }
@@ -80,7 +83,7 @@ impl Results {
 pub fn harden<'v>(
     subject: &'v Subject<'v, '_>,
     policies: &'v PolicySet,
-    facts: Facts<'_>,
+    facts: &Facts<'_>,
     now: OffsetDateTime,
 ) -> Hardened<'v> {
     let policy = policies.select(facts, subject);
@@ -102,7 +105,17 @@ pub fn harden<'v>(
     let holding = holding(policy, &results);
     let mut patch = Patch::new(subject, &plan);
     let annotated = annotate(subject, policy, holding, &mut patch);
-    Hardened { policy, patch, findings, results, refusals, exemptions, holding, annotated }
+    Hardened {
+        policy,
+        patch,
+        findings,
+        results,
+        refusals,
+        exemptions,
+        holding,
+        asks: RuleSet::default(),
+        annotated,
+    }
 }
 
 /// The rules in force that left nothing open: injected, replaced or secure from the start, in every container.

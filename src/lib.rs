@@ -5,8 +5,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod annotation;
+pub mod cluster;
 pub mod docs;
 pub mod exemption;
+pub mod facts;
 pub mod harden;
 pub mod manifest;
 pub mod message;

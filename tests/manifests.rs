@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use pod_hardener::facts::Facts;
 use pod_hardener::harden::harden;
-use pod_hardener::policy::{Facts, PolicySet, Preset};
+use pod_hardener::policy::{PolicySet, Preset};
 use pod_hardener::subject::{Reach, Subject};
 use pod_hardener::view::Pod;
 use serde_json::{Value, json};
@@ -50,7 +51,7 @@ fn our_own_pod_is_hardened_already() {
         let subject = Subject::new(&pod, Reach::Pod).expect("a spec");
         let policies = PolicySet::from(preset);
         let hardened =
-            harden(&subject, &policies, Facts { namespace: "pod-hardener" }, OffsetDateTime::UNIX_EPOCH);
+            harden(&subject, &policies, &Facts::of_namespace("pod-hardener"), OffsetDateTime::UNIX_EPOCH);
         assert!(!hardened.is_changed(), "{preset:?}: {:?}", hardened.findings);
         assert!(hardened.findings.is_empty(), "{preset:?}: {:?}", hardened.findings);
     }

@@ -5,9 +5,10 @@ use time::OffsetDateTime;
 
 use super::template::{self, Place};
 use super::{Document, ManifestError, json};
+use crate::facts::Facts;
 use crate::harden::{Results, harden};
 use crate::message;
-use crate::policy::{Facts, PolicySet};
+use crate::policy::PolicySet;
 use crate::subject::{Reach, Subject};
 use crate::view::Pod;
 
@@ -91,8 +92,8 @@ impl Document<'_> {
             serde_json::from_str(&pod).map_err(|error| self.error_in_pod(&pod, &place, &error))?;
         // Without a spec there is nothing to harden; the API server says so better than we could.
         let Some(subject) = Subject::new(&view, Reach::Pod) else { return Ok(()) };
-        let facts = Facts { namespace: place.namespace.as_deref().unwrap_or_default() };
-        let hardened = harden(&subject, policies, facts, now);
+        let facts = Facts::of_namespace(place.namespace.as_deref().unwrap_or_default());
+        let hardened = harden(&subject, policies, &facts, now);
         let operations =
             operations(&hardened.patch.to_json(), &place.pointer).map_err(|error| self.internal(&error))?;
         outcome.workloads.push(Workload {

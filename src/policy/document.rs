@@ -54,6 +54,8 @@ pub struct PolicySpec {
     /// The prefix of the annotations that are read and written.
     #[schemars(length(min = 1, max = 180))]
     pub annotation_prefix: String,
+    /// Whether creating or changing a workload answers warnings that say what will become of its pods.
+    pub workload_warnings: bool,
 }
 
 impl Default for PolicySpec {
@@ -65,6 +67,7 @@ impl Default for PolicySpec {
             exemptions: ExemptionPolicy::default(),
             on_error: OnError::Allow,
             annotation_prefix: DEFAULT_PREFIX.to_owned(),
+            workload_warnings: true,
         }
     }
 }
@@ -76,6 +79,8 @@ impl Default for PolicySpec {
 pub struct Selector {
     /// Names of namespaces.
     pub namespaces: Vec<String>,
+    /// Labels of the namespace, with their values.
+    pub namespace_labels: BTreeMap<String, String>,
     /// Labels of the pod, with their values.
     pub pod_labels: BTreeMap<String, String>,
     /// Names of service accounts.
@@ -97,12 +102,54 @@ pub struct ExemptionPolicy {
     /// The rules that may be exempted; unset: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<RuleName>>,
+    /// Whose word an exemption needs.
+    pub authorization: Authorization,
+    /// With `rbac`: users whose pods are trusted like those of the built-in workload controllers, although the
+    /// templates behind them are not checked. Whoever can make such a controller make pods can exempt them.
+    pub trusted_controllers: Vec<String>,
+    /// Whether annotations of the namespace exempt all its pods.
+    pub namespaces: bool,
+    /// With `rbac`: whether changing an image of an exempted template needs the right to its exemptions again.
+    pub pin_images: bool,
+    /// What an exempted pod gets instead.
+    pub compensation: Compensation,
 }
 
 impl Default for ExemptionPolicy {
     fn default() -> Self {
-        Self { require_reason: true, max_days: None, rules: None }
+        Self {
+            require_reason: true,
+            max_days: None,
+            rules: None,
+            authorization: Authorization::Annotations,
+            trusted_controllers: Vec::new(),
+            namespaces: false,
+            pin_images: false,
+            compensation: Compensation::None,
+        }
     }
+}
+
+/// Whose word an exemption needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Authorization {
+    /// Nobody's: who may write the annotation may exempt.
+    #[default]
+    Annotations,
+    /// Of somebody with the verb `exempt` on the resource `rules` in the API group `pod-hardener.dev`.
+    Rbac,
+}
+
+/// What a pod gets that is exempted from `run-as-non-root`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compensation {
+    /// Nothing.
+    #[default]
+    None,
+    /// A user namespace (KEP-127), where every node that it can reach has them: root inside, nobody outside.
+    UserNamespace,
 }
 
 impl ExemptionPolicy {

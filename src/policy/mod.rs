@@ -7,12 +7,13 @@ mod preset;
 mod select;
 
 pub use document::{
-    API_VERSION, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError, PolicySpec, RuleName, Selector,
+    API_VERSION, Authorization, Compensation, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError,
+    PolicySpec, RuleName, Selector,
 };
 pub use error::PolicyError;
 pub use load::{load, parse};
 pub use preset::Preset;
-pub use select::{Facts, PolicySet};
+pub use select::PolicySet;
 
 use crate::rules::{Mode, RuleId, Rules};
 
@@ -33,6 +34,8 @@ pub struct Policy {
     pub annotation_prefix: String,
     /// The answer when the review of a pod fails.
     pub on_error: OnError,
+    /// Whether changes of workloads are answered with warnings.
+    pub workload_warnings: bool,
     /// `<prefix>/hardened`, made once.
     pub hardened_key: String,
 }
@@ -61,6 +64,7 @@ impl Policy {
             exemptions: spec.exemptions,
             annotation_prefix: spec.annotation_prefix,
             on_error: spec.on_error,
+            workload_warnings: spec.workload_warnings,
             hardened_key,
         }
     }
@@ -82,6 +86,7 @@ impl From<&Policy> for HardeningPolicy {
             exemptions: policy.exemptions.clone(),
             on_error: policy.on_error,
             annotation_prefix: policy.annotation_prefix.clone(),
+            workload_warnings: policy.workload_warnings,
         };
         let metadata = Metadata { name: policy.name.clone() };
         Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec }

@@ -1,14 +1,8 @@
 //! Which policy a pod falls under.
 
 use super::{Policy, Preset, Selector};
+use crate::facts::Facts;
 use crate::subject::Subject;
-
-/// What is known of a pod besides its own text.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Facts<'v> {
-    /// The namespace it goes to; empty when unknown.
-    pub namespace: &'v str,
-}
 
 /// Policies in the order in which they are tried, and the one for the rest.
 #[derive(Debug, Clone)]
@@ -26,7 +20,7 @@ impl PolicySet {
 
     /// The policy for a pod.
     #[must_use]
-    pub fn select(&self, facts: Facts<'_>, subject: &Subject<'_, '_>) -> &Policy {
+    pub fn select(&self, facts: &Facts<'_>, subject: &Subject<'_, '_>) -> &Policy {
         self.policies.iter().find(|policy| policy.selector.matches(facts, subject)).unwrap_or(&self.fallback)
     }
 
@@ -52,12 +46,15 @@ impl From<Preset> for PolicySet {
 }
 
 impl Selector {
-    fn matches(&self, facts: Facts<'_>, subject: &Subject<'_, '_>) -> bool {
+    fn matches(&self, facts: &Facts<'_>, subject: &Subject<'_, '_>) -> bool {
         let labels = subject.pod.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
         let any = |patterns: &[String], name: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern, name))
         };
+        let space = facts.space.as_deref();
+        let of_space = |key: &str| space.and_then(|space| space.labels.get(key)).map(|value| &**value);
         any(&self.namespaces, facts.namespace)
+            && self.namespace_labels.iter().all(|(key, value)| of_space(key) == Some(value.as_str()))
             && any(&self.service_accounts, subject.spec.account())
             && self
                 .pod_labels
@@ -100,6 +97,8 @@ fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::subject::Reach;
     use crate::view::Pod;
@@ -126,9 +125,10 @@ mod tests {
             "spec":{"serviceAccountName":"sa","containers":[{"name":"a","image":"nginx:1"}]}}"#;
         let pod: Pod<'_> = serde_json::from_str(json).expect("valid");
         let subject = Subject::new(&pod, Reach::Pod).expect("has a spec");
-        let facts = Facts { namespace: "prod" };
+        let facts = &Facts::of_namespace("prod");
         let base = || Selector {
             namespaces: vec!["pro*".into()],
+            namespace_labels: BTreeMap::new(),
             pod_labels: [("app".to_owned(), "web".to_owned())].into(),
             service_accounts: vec!["s?".into()],
             images: vec!["nginx:*".into()],

@@ -5,11 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
+use super::question::{Reply, Told, World};
 use crate::annotation::RefusalReason;
+use crate::cluster::Cluster;
+use crate::facts::Facts;
 use crate::harden::{Hardened, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
-use crate::policy::{Facts, OnError, PolicySet};
+use crate::policy::{OnError, PolicySet};
 use crate::rules::{RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
 
@@ -82,17 +85,33 @@ pub struct Answer {
 const NODES: &str = "system:nodes";
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
-/// Answers a review.
+/// Answers a review without a cluster: nobody has to be asked anything.
+///
+/// # Errors
+/// As [`reply`].
+pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<Answer, ReviewError> {
+    let world = World { policies, cluster: &Cluster::default(), now };
+    match reply(body, &world, Told::default())? {
+        Reply::Answer(answer) => Ok(answer),
+        Reply::Ask(_) => answer_failure(body, policies, "there is nobody to ask"),
+    }
+}
+
+/// Answers a review, or says what has to be found out first; told it, it answers.
 ///
 /// # Errors
 /// When the body is no review of a pod. A pod that cannot be read is no error: policy says what becomes of it.
-pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<Answer, ReviewError> {
+pub fn reply(body: &[u8], world: &World<'_>, told: Told) -> Result<Reply, ReviewError> {
     match AdmissionReview::parse(body) {
-        Ok(review) => answer_request(&review.open()?, policies, now),
-        Err(error) => answer_failure(body, policies, &error.to_string()).map_err(|other| match other {
-            ReviewError::Malformed(_) => ReviewError::Malformed(error),
-            other => other,
-        }),
+        Ok(review) => answer_request(&review.open()?, world, told),
+        Err(error) => {
+            answer_failure(body, world.policies, &error.to_string()).map(Reply::Answer).map_err(|other| {
+                match other {
+                    ReviewError::Malformed(_) => ReviewError::Malformed(error),
+                    other => other,
+                }
+            })
+        }
     }
 }
 
@@ -136,17 +155,19 @@ fn record<P>(request: &Request<'_, P>, policy: &str) -> Record {
     }
 }
 
-fn answer_request(
-    request: &Request<'_>,
-    policies: &PolicySet,
-    now: OffsetDateTime,
-) -> Result<Answer, ReviewError> {
+fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Result<Reply, ReviewError> {
     let known = request.old_object.as_ref().map(OldPod::ephemeral_containers).unwrap_or_default();
-    let Some(reach) = reach(request, &known) else { return Ok(skip(request)) };
+    let Some(reach) = reach(request, &known) else { return Ok(Reply::Answer(skip(request))) };
     let pod = request.object.as_ref().ok_or(ReviewError::NoObject)?;
-    let Some(subject) = Subject::new(pod, reach) else { return Ok(skip(request)) };
-    let facts = Facts { namespace: request.namespace.as_deref().unwrap_or_default() };
-    let hardened = harden(&subject, policies, facts, now);
+    let Some(subject) = Subject::new(pod, reach) else { return Ok(Reply::Answer(skip(request))) };
+    let namespace = request.namespace.as_deref().unwrap_or_default();
+    let facts = Facts {
+        namespace,
+        space: world.cluster.space(namespace),
+        account: world.cluster.account(namespace, subject.spec.account()),
+        ..Facts::default()
+    };
+    let hardened = harden(&subject, world.policies, &facts, world.now);
     let mut record = record(request, &hardened.policy.name);
     if record.name.is_empty() {
         let metadata = pod.metadata.as_ref();
@@ -162,7 +183,7 @@ fn answer_request(
     out.warnings(&warnings(&hardened, &subject));
     out.audit(&hardened);
     out.patch(hardened);
-    Ok(Answer { body: out.finish(), record })
+    Ok(Reply::Answer(Answer { body: out.finish(), record }))
 }
 
 fn skip(request: &Request<'_>) -> Answer {

@@ -2,6 +2,8 @@
 
 mod answer;
 mod envelope;
+mod question;
 
-pub use answer::{Answer, Outcome, Record, answer, answer_failure};
+pub use answer::{Answer, Outcome, Record, answer, answer_failure, reply};
 pub use envelope::{AdmissionReview, GroupVersionResource, OldPod, Request, ReviewError, UserInfo};
+pub use question::{Question, Reply, Requester, Told, World};

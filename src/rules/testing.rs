@@ -4,8 +4,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{Mode, RuleId, RuleResult};
+use crate::facts::Facts;
 use crate::harden::harden;
-use crate::policy::{Facts, Policy, PolicySet, Preset};
+use crate::policy::{Policy, PolicySet, Preset};
 use crate::subject::{Reach, Subject};
 use crate::view::Pod;
 
@@ -36,7 +37,7 @@ pub(crate) fn apply(pod: &Value, policy: Policy) -> (Value, Vec<(RuleId, RuleRes
     let view: Pod<'_> = serde_json::from_slice(&bytes).expect("a pod");
     let subject = Subject::new(&view, Reach::Pod).expect("has a spec");
     let policies = PolicySet::new(vec![policy]);
-    let hardened = harden(&subject, &policies, Facts::default(), OffsetDateTime::UNIX_EPOCH);
+    let hardened = harden(&subject, &policies, &Facts::default(), OffsetDateTime::UNIX_EPOCH);
     let patch: json_patch::Patch = serde_json::from_slice(&hardened.patch.to_json()).expect("a JSON Patch");
     let mut patched = pod.clone();
     json_patch::patch(&mut patched, &patch).expect("the patch applies");

@@ -1,8 +1,9 @@
 //! What golden files and properties share: a pod through the engine, and a JSON Patch library as oracle.
 
+use pod_hardener::facts::Facts;
 use pod_hardener::harden::harden;
 use pod_hardener::message;
-use pod_hardener::policy::{Facts, PolicySet};
+use pod_hardener::policy::PolicySet;
 use pod_hardener::rules::RuleId;
 use pod_hardener::subject::{Reach, Subject};
 use pod_hardener::view::Pod;
@@ -31,7 +32,7 @@ pub(crate) fn harden_pod(pod: &Value, policies: &PolicySet) -> Hardened {
     let bytes = serde_json::to_vec(pod).expect("JSON");
     let view: Pod<'_> = serde_json::from_slice(&bytes).expect("a pod");
     let subject = Subject::new(&view, Reach::Pod).expect("a spec");
-    let hardened = harden(&subject, policies, Facts { namespace: "shop" }, NOW);
+    let hardened = harden(&subject, policies, &Facts::of_namespace("shop"), NOW);
     let operations = hardened.patch.to_json();
     Hardened {
         pod: apply(pod, &operations),

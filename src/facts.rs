@@ -1,0 +1,126 @@
+//! What is known of a pod besides its own text. All of it is passed in: the engine asks nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::rules::RuleSet;
+
+/// What the engine is told of where a pod goes and who sends it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts<'f> {
+    /// The namespace it goes to; empty when unknown.
+    pub namespace: &'f str,
+    /// The namespace itself; `None` where no cluster was asked.
+    pub space: Option<Arc<Space>>,
+    /// The pod's service account; `None` where no cluster was asked.
+    pub account: Option<Arc<Account>>,
+    /// Whether every node that the pod can reach starts pods in user namespaces (KEP-127).
+    pub user_namespaces: bool,
+    /// Whose word stands behind the pod's exemptions.
+    pub grants: Grants,
+}
+
+impl<'f> Facts<'f> {
+    /// Only the namespace's name is known, as in files.
+    #[must_use]
+    pub fn of_namespace(namespace: &'f str) -> Self {
+        Self { namespace, ..Self::default() }
+    }
+}
+
+/// Which exemptions somebody with the right to it stands behind. Asked for only under a policy that wants
+/// authority (`exemptions.authorization: rbac`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Grants {
+    /// All: files, where nobody can be asked, and pods whose template was checked.
+    #[default]
+    Trusted,
+    /// Nobody was asked yet: none is honoured, and [`crate::harden::Hardened::asks`] says for which to ask.
+    Unasked,
+    /// The requester may exempt from these rules.
+    Rules(RuleSet),
+    /// A controller made the pod, and its template was never checked.
+    Unverified,
+}
+
+impl Grants {
+    /// The rules from which exemptions may be honoured.
+    #[must_use]
+    pub fn rules(self) -> RuleSet {
+        match self {
+            Self::Trusted => RuleSet::all(),
+            Self::Rules(rules) => rules,
+            Self::Unasked | Self::Unverified => RuleSet::default(),
+        }
+    }
+}
+
+/// A namespace, as far as answers depend on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Space {
+    /// All its labels: policies select by them.
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// Its annotations under our prefixes, and those with uid ranges.
+    pub annotations: BTreeMap<Box<str>, Box<str>>,
+    /// What its LimitRanges bound.
+    pub limits: Vec<Limit>,
+    /// What its ResourceQuotas count.
+    pub quota: Quota,
+}
+
+/// What a LimitRange bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitScope {
+    /// Each container, init containers too.
+    Container,
+    /// The pod as a whole.
+    Pod,
+}
+
+/// One of the resources that have defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitedResource {
+    /// `cpu`
+    Cpu,
+    /// `memory`
+    Memory,
+    /// `ephemeral-storage`
+    EphemeralStorage,
+}
+
+/// One bound of one LimitRange; quantities as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Of what.
+    pub scope: LimitScope,
+    /// In which resource.
+    pub resource: LimitedResource,
+    /// No request below it.
+    pub min: Option<Box<str>>,
+    /// No limit above it.
+    pub max: Option<Box<str>>,
+    /// The limit is at most so many times the request.
+    pub max_ratio: Option<Box<str>>,
+}
+
+/// What the ResourceQuotas of a namespace count that a default of ours could use up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// `requests.ephemeral-storage` (or `ephemeral-storage`): nobody has to set it, so ours would only use it up.
+    pub ephemeral_storage_requests: bool,
+    /// `limits.ephemeral-storage`: the same.
+    pub ephemeral_storage_limits: bool,
+    /// The scope `NotBestEffort`: a pod that gets its first request or limit from us would come under it.
+    pub not_best_effort: bool,
+}
+
+/// A service account, as far as answers depend on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Whether a RoleBinding or ClusterRoleBinding reaches it, those of discovery roles left out.
+    pub bound: bool,
+    /// Its own `automountServiceAccountToken`.
+    pub automount: Option<bool>,
+    /// The keys of its annotations: workload identity is told by them.
+    pub annotations: Vec<Box<str>>,
+}
