@@ -48,15 +48,15 @@ impl Server {
         Self::start("pod-hardener", &["serve", &admin], identity, folder)
     }
 
-    /// The null webhook with this patch.
+    /// The null webhook with an answer of which this follows the uid.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn null(patch: &[u8], identity: &Identity, folder: &Path) -> anyhow::Result<Self> {
-        let file = folder.join(format!("patch-{}.json", patch.len()));
-        std::fs::write(&file, patch)?;
+    pub fn null(answer: &str, identity: &Identity, folder: &Path) -> anyhow::Result<Self> {
+        let file = folder.join(format!("answer-{}.json", answer.len()));
+        std::fs::write(&file, answer)?;
         let file = file.to_str().context("a folder whose name is no text")?;
-        Self::start("null-webhook", &["--patch", file], identity, folder)
+        Self::start("null-webhook", &["--answer", file], identity, folder)
     }
 
     fn start(name: &str, args: &[&str], identity: &Identity, folder: &Path) -> anyhow::Result<Self> {

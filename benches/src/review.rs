@@ -40,6 +40,25 @@ pub fn patch(review: &[u8], policies: &PolicySet) -> anyhow::Result<Option<Vec<u
     Ok(Some(STANDARD.decode(patch)?))
 }
 
+/// What follows the uid in an answer that has this patch and nothing else to say.
+#[must_use]
+pub fn answer_with(patch: &[u8]) -> String {
+    let patch = STANDARD.encode(patch);
+    format!(r#"","allowed":true,"patchType":"JSONPatch","patch":"{patch}"}}}}"#)
+}
+
+/// What follows the uid in the engine's own answer to a review: the patch, warnings, audit annotations.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn rest_of_answer(review: &[u8], policies: &PolicySet) -> anyhow::Result<String> {
+    let answer = pod_hardener::review::answer(review, policies, OffsetDateTime::UNIX_EPOCH)?;
+    let answer = String::from_utf8(answer.body)?;
+    let (_, rest) = answer.split_once("\"uid\":\"").context("an answer without a uid")?;
+    let (_, rest) = rest.split_once('"').context("a uid without an end")?;
+    Ok(format!("\"{rest}"))
+}
+
 /// The pod as a client sends it to the API server, before defaulting.
 #[must_use]
 pub fn manifest(name: &str, namespace: &str, containers: usize) -> Value {

@@ -1,4 +1,5 @@
-//! The floor: the same HTTP, TLS and framing as ours, but it reads only the request's uid and its answer is constant.
+//! The floor: the same HTTP, TLS and framing as ours, but it reads only the request's uid and its answer is constant:
+//! a file holds all of it that follows the uid.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -6,8 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
@@ -35,17 +34,15 @@ struct Uid<'a> {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [patch_flag, patch, listen, cert_flag, cert, key_flag, key] = arguments.as_slice() else {
-        anyhow::bail!("--patch FILE --listen=ADDRESS:PORT --tls-cert FILE --tls-key FILE, in this order");
+    let [answer_flag, answer_file, listen, cert_flag, cert, key_flag, key] = arguments.as_slice() else {
+        anyhow::bail!("--answer FILE --listen=ADDRESS:PORT --tls-cert FILE --tls-key FILE, in this order");
     };
     anyhow::ensure!(
-        (patch_flag.as_str(), cert_flag.as_str(), key_flag.as_str())
-            == ("--patch", "--tls-cert", "--tls-key")
+        (answer_flag.as_str(), cert_flag.as_str(), key_flag.as_str())
+            == ("--answer", "--tls-cert", "--tls-key")
     );
     let address: SocketAddr = listen.strip_prefix("--listen=").context("--listen=ADDRESS:PORT")?.parse()?;
-    let patch = STANDARD.encode(std::fs::read(patch)?);
-    let rest: Arc<str> =
-        format!("\",\"allowed\":true,\"patchType\":\"JSONPatch\",\"patch\":\"{patch}\"}}}}").into();
+    let rest: Arc<str> = std::fs::read_to_string(answer_file)?.into();
     let acceptor = acceptor(&PathBuf::from(cert), &PathBuf::from(key))?;
     let listener = TcpListener::bind(address).await?;
     loop {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use pod_hardener::policy::{PolicySet, Preset};
 use pod_hardener_bench::load::{Post, Target};
 use pod_hardener_bench::program::{Identity, Server};
-use pod_hardener_bench::review::{manifest, patch, review};
+use pod_hardener_bench::review::{answer_with, manifest, patch, review};
 use serde_json::{Value, json};
 
 use crate::api::{Accepted, Api};
@@ -74,12 +74,12 @@ impl Setup {
         self.register(OURS, ours).await?;
         let one_field =
             json!([{"op": "add", "path": "/spec/automountServiceAccountToken", "value": false}]).to_string();
-        let one_field = Server::null(one_field.as_bytes(), &identity, self.cluster.folder())?;
+        let one_field = Server::null(&answer_with(one_field.as_bytes()), &identity, self.cluster.folder())?;
         self.register(ONE_FIELD, one_field).await?;
         for containers in CONTAINERS {
             let pod = self.send(NONE, containers).await?.object;
             let patch = patch(&review(&pod), &PolicySet::from(Preset::Restricted))?.context("no patch")?;
-            let server = Server::null(&patch, &identity, self.cluster.folder())?;
+            let server = Server::null(&answer_with(&patch), &identity, self.cluster.folder())?;
             self.register(&null(containers), server).await?;
         }
         Ok(())
