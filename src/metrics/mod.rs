@@ -14,11 +14,12 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection};
+pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, Told};
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
+use crate::inventory::Left;
 use crate::review::Record;
-use crate::rules::RuleResult;
+use crate::rules::{RuleId, RuleResult};
 
 /// The media type of what [`Metrics::render`] gives.
 pub const TEXT_FORMAT: &str = prometheus::TEXT_FORMAT;
@@ -81,7 +82,11 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// What became of things to be told as Events.
+    pub told: Counters<Told>,
     panics: IntCounter,
+    /// By rule, then by the time left.
+    exempted_pods: Vec<IntGauge>,
 }
 
 /// A gauge of things that are there now.
@@ -138,7 +143,9 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            told: Counters::new(&registry, &table::EVENTS)?,
             panics: counter(&registry, &table::PANICS)?,
+            exempted_pods: gauges(&registry, &table::EXEMPTED_PODS)?,
             registry,
         })
     }
@@ -164,6 +171,15 @@ impl Metrics {
     /// Counts a review that failed inside.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+
+    /// How many running pods live on an exemption.
+    pub fn exempted_pods(&self, counts: &[(RuleId, Left, i64)]) {
+        for (rule, left, count) in counts {
+            if let Some(gauge) = self.exempted_pods.get(*rule as usize * Left::ALL.len() + *left as usize) {
+                gauge.set(*count);
+            }
+        }
     }
 
     /// When the serving certificate expires, in seconds since 1970.

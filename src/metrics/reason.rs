@@ -127,6 +127,20 @@ labels! {
 }
 
 labels! {
+    /// What became of something to be told as an Event.
+    Told {
+        /// It was written.
+        Written = "written",
+        /// The same was told a short while ago, or too much was.
+        Held = "held-back",
+        /// Too many waited.
+        Dropped = "dropped",
+        /// The API server did not take it.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// Why certificate files are not used.
     CertificateFailure {
         /// A file cannot be read.

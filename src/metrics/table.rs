@@ -1,10 +1,11 @@
 //! Every metric there is: name, type, help, labels. The registry and the docs page are made from this table.
 
 use crate::annotation::RefusalReason;
+use crate::inventory::Left;
 use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
-use super::reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Rejection, values_of};
+use super::reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Rejection, Told, values_of};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +154,18 @@ pub(super) const POLICY_LOADED: Family = family(
     "When the policy in force was loaded, in seconds since 1970.",
     &[],
 );
+pub(super) const EVENTS: Family = family(
+    "pod_hardener_events_total",
+    Kind::Counter,
+    "Events for the owners of workloads, by what became of them.",
+    &[label("result", values_of::<Told>)],
+);
+pub(super) const EXEMPTED_PODS: Family = family(
+    "pod_hardener_exempted_pods",
+    Kind::Gauge,
+    "Running pods that live on an exemption from a rule, by the time that it has left.",
+    &[RULE, label("left", || Left::ALL.map(Left::as_str).to_vec())],
+);
 pub(super) const BUILD_INFO: Family = family(
     "pod_hardener_build_info",
     Kind::Gauge,
@@ -165,7 +178,7 @@ pub(super) const RESIDENT_MEMORY: Family =
     family("process_resident_memory_bytes", Kind::Gauge, "Memory that the process holds.", &[]);
 
 /// All of them.
-pub const TABLE: [Family; 19] = [
+pub const TABLE: [Family; 21] = [
     REQUESTS,
     DURATION,
     RULE_RESULTS,
@@ -182,6 +195,8 @@ pub const TABLE: [Family; 19] = [
     CERTIFICATE_EXPIRY,
     CERTIFICATE_FAILURES,
     POLICY_LOADED,
+    EVENTS,
+    EXEMPTED_PODS,
     BUILD_INFO,
     START_TIME,
     RESIDENT_MEMORY,
