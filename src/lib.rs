@@ -24,3 +24,4 @@ pub mod settings;
 pub mod subject;
 pub mod tuning;
 pub mod view;
+pub mod watch;

@@ -14,7 +14,7 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection};
+pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, WatchKind};
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
 use crate::review::Record;
@@ -54,6 +54,26 @@ impl<L: Label> Counters<L> {
     }
 }
 
+/// Gauges by a label's variants.
+#[derive(Debug)]
+pub struct Gauges<L> {
+    gauges: Vec<IntGauge>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Gauges<L> {
+    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
+        Ok(Self { gauges: gauges(registry, family)?, label: PhantomData })
+    }
+
+    /// Says how many there are now.
+    pub fn set(&self, label: L, count: usize) {
+        if let Some(gauge) = self.gauges.get(label.index()) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+}
+
 /// All metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -81,6 +101,13 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// Whether each kind was listed whole.
+    pub watch_synced: Gauges<WatchKind>,
+    /// Objects known of each kind.
+    pub watch_objects: Gauges<WatchKind>,
+    /// Lists and watches that failed.
+    pub watch_errors: Counters<WatchKind>,
+    cluster_contact: IntGauge,
     panics: IntCounter,
 }
 
@@ -138,6 +165,10 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            watch_synced: Gauges::new(&registry, &table::WATCH_SYNCED)?,
+            watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
+            watch_errors: Counters::new(&registry, &table::WATCH_ERRORS)?,
+            cluster_contact: gauge(&registry, &table::CLUSTER_CONTACT)?,
             panics: counter(&registry, &table::PANICS)?,
             registry,
         })
@@ -174,6 +205,11 @@ impl Metrics {
     /// The policy in force was loaded now.
     pub fn policy_loaded(&self) {
         self.policy_loaded.set(unix_seconds(SystemTime::now()));
+    }
+
+    /// The API server answered now.
+    pub fn cluster_answered(&self) {
+        self.cluster_contact.set(unix_seconds(SystemTime::now()));
     }
 
     /// All metrics in Prometheus' text format.
