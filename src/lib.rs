@@ -26,3 +26,4 @@ pub mod subject;
 pub mod telling;
 pub mod tuning;
 pub mod view;
+pub mod watch;

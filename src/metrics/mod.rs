@@ -14,7 +14,9 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, Told};
+pub use reason::{
+    CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, Told, WatchKind,
+};
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
 use crate::inventory::Left;
@@ -55,6 +57,26 @@ impl<L: Label> Counters<L> {
     }
 }
 
+/// Gauges by a label's variants.
+#[derive(Debug)]
+pub struct Gauges<L> {
+    gauges: Vec<IntGauge>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Gauges<L> {
+    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
+        Ok(Self { gauges: gauges(registry, family)?, label: PhantomData })
+    }
+
+    /// Says how many there are now.
+    pub fn set(&self, label: L, count: usize) {
+        if let Some(gauge) = self.gauges.get(label.index()) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+}
+
 /// All metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -84,6 +106,13 @@ pub struct Metrics {
     pub certificate_failures: Counters<CertificateFailure>,
     /// What became of things to be told as Events.
     pub told: Counters<Told>,
+    /// Whether each kind was listed whole.
+    pub watch_synced: Gauges<WatchKind>,
+    /// Objects known of each kind.
+    pub watch_objects: Gauges<WatchKind>,
+    /// Lists and watches that failed.
+    pub watch_errors: Counters<WatchKind>,
+    cluster_contact: IntGauge,
     panics: IntCounter,
     /// By rule, then by the time left.
     exempted_pods: Vec<IntGauge>,
@@ -144,6 +173,10 @@ impl Metrics {
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
             told: Counters::new(&registry, &table::EVENTS)?,
+            watch_synced: Gauges::new(&registry, &table::WATCH_SYNCED)?,
+            watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
+            watch_errors: Counters::new(&registry, &table::WATCH_ERRORS)?,
+            cluster_contact: gauge(&registry, &table::CLUSTER_CONTACT)?,
             panics: counter(&registry, &table::PANICS)?,
             exempted_pods: gauges(&registry, &table::EXEMPTED_PODS)?,
             registry,
@@ -190,6 +223,11 @@ impl Metrics {
     /// The policy in force was loaded now.
     pub fn policy_loaded(&self) {
         self.policy_loaded.set(unix_seconds(SystemTime::now()));
+    }
+
+    /// The API server answered now.
+    pub fn cluster_answered(&self) {
+        self.cluster_contact.set(unix_seconds(SystemTime::now()));
     }
 
     /// All metrics in Prometheus' text format.

@@ -159,3 +159,41 @@ labels! {
         Tls = "tls",
     }
 }
+
+labels! {
+    /// A kind of object that is watched.
+    WatchKind {
+        /// Labels and annotations.
+        Namespaces = "namespaces",
+        /// Bounds of defaults.
+        LimitRanges = "limitranges",
+        /// What defaults could use up.
+        ResourceQuotas = "resourcequotas",
+        /// Their automount, and what tells of workload identity.
+        ServiceAccounts = "serviceaccounts",
+        /// Whom they reach.
+        RoleBindings = "rolebindings",
+        /// Whom they reach.
+        ClusterRoleBindings = "clusterrolebindings",
+        /// Labels, and user namespaces.
+        Nodes = "nodes",
+        /// Since when, and made by whom; as all workloads.
+        ReplicaSets = "replicasets",
+        /// As above.
+        Deployments = "deployments",
+        /// As above.
+        StatefulSets = "statefulsets",
+        /// As above.
+        DaemonSets = "daemonsets",
+        /// As above.
+        Jobs = "jobs",
+        /// As above.
+        CronJobs = "cronjobs",
+        /// As above.
+        ReplicationControllers = "replicationcontrollers",
+        /// The check of exemptions.
+        AdmissionPolicies = "validatingadmissionpolicies",
+        /// What puts it in force.
+        AdmissionPolicyBindings = "validatingadmissionpolicybindings",
+    }
+}

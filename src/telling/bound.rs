@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const PAGE: u32 = 200;
 
 /// Tells the owners, for as long as the server lives. To be started when the bindings that were there are known.
-pub async fn run(client: Client, cluster: Arc<Cluster>, teller: Teller) {
+pub(super) async fn run(client: Client, cluster: Arc<Cluster>, teller: Teller) {
     drop(newly_reached(&cluster));
     loop {
         tokio::time::sleep(INTERVAL).await;

@@ -33,7 +33,7 @@ struct Exempted {
 type Pods = BTreeMap<(String, String), Exempted>;
 
 /// Watches the pods that carry the label under `prefix`, for as long as the server lives.
-pub async fn run(client: Client, prefix: String, teller: Teller, metrics: Arc<Metrics>) {
+pub(super) async fn run(client: Client, prefix: &'static str, teller: Teller, metrics: Arc<Metrics>) {
     let config = Config::default().labels(&format!("{prefix}/{EXEMPTED_LABEL}=true"));
     let mut events = pin!(watcher(Api::<PartialObjectMeta<Pod>>::all(client), config).default_backoff());
     let mut clock = tokio::time::interval(INTERVAL);
@@ -41,7 +41,7 @@ pub async fn run(client: Client, prefix: String, teller: Teller, metrics: Arc<Me
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Ok(event)) => apply(&mut pods, &mut listed, event, &prefix),
+                Some(Ok(event)) => apply(&mut pods, &mut listed, event, prefix),
                 // It lists anew by itself; what is known stays.
                 Some(Err(error)) => tracing::debug!(%error, "watching exempted pods"),
                 None => return,

@@ -8,18 +8,18 @@ mod exempted;
 mod owner;
 mod pace;
 
-pub use bound::run as tell_of_bound_accounts;
-pub use exempted::run as watch_exempted;
-
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::api::PostParams;
 use kube::{Api, Client};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use crate::annotation::DEFAULT_PREFIX;
+use crate::cluster::Cluster;
 use crate::metrics::{Metrics, Told};
+use crate::watch::Watches;
 
 /// How many tales wait at most.
 const QUEUE: usize = 256;
@@ -85,6 +85,33 @@ pub struct Tale {
     pub note: String,
 }
 
+/// How often it is looked whether the cluster is known.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Begins to tell: of what is handed to the teller, of exemptions that end, of accounts that are bound. It ends with
+/// the runtime.
+#[must_use]
+pub fn start(
+    client: &Client,
+    cluster: &Arc<Cluster>,
+    watches: &Arc<Watches>,
+    metrics: &Arc<Metrics>,
+) -> Teller {
+    let (teller, writing) = Teller::new(client.clone(), Arc::clone(metrics));
+    tokio::spawn(writing);
+    tokio::spawn(exempted::run(client.clone(), DEFAULT_PREFIX, teller.clone(), Arc::clone(metrics)));
+    let bound = bound::run(client.clone(), Arc::clone(cluster), teller.clone());
+    let watches = Arc::clone(watches);
+    tokio::spawn(async move {
+        // Bindings that were there before the server tell nothing new.
+        while !watches.synced() {
+            tokio::time::sleep(GLANCE).await;
+        }
+        bound.await;
+    });
+    teller
+}
+
 /// Takes tales; cloned freely.
 #[derive(Debug, Clone)]
 pub struct Teller {
@@ -94,8 +121,7 @@ pub struct Teller {
 
 impl Teller {
     /// A teller, and the task that writes what it is told; the task ends with the last teller.
-    #[must_use]
-    pub fn new(client: Client, metrics: Arc<Metrics>) -> (Self, impl Future<Output = ()> + Send) {
+    fn new(client: Client, metrics: Arc<Metrics>) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, tales) = mpsc::channel(QUEUE);
         let writing = write(client, tales, Arc::clone(&metrics));
         (Self { queue, metrics }, writing)
