@@ -23,6 +23,7 @@ mod api;
 mod certificates;
 mod client_ca;
 mod cluster;
+mod cluster_knowledge;
 mod command_line;
 mod corpus;
 mod deployment;
@@ -97,6 +98,7 @@ where
 fn tests() -> Vec<Test> {
     [
         client_ca::tests(),
+        cluster_knowledge::tests(),
         command_line::tests(),
         corpus::tests(),
         deployment::tests(),
