@@ -64,7 +64,7 @@ impl Keep<ClusterRoleBinding> for OfCluster {
 }
 
 fn put<'s>(cluster: &Cluster, key: Key, subjects: impl Iterator<Item = &'s Subject>) {
-    let subjects = subjects.filter_map(reached).collect();
+    let subjects = subjects.filter_map(|subject| reached(subject, &key.0)).collect();
     if let Ok(mut bindings) = cluster.bindings.write() {
         bindings.apply(key, subjects);
     }
@@ -81,11 +81,15 @@ fn known(cluster: &Cluster, is_ours: impl Fn(&Key) -> bool) -> Vec<Key> {
     bindings.map_or_else(|_| Vec::new(), |all| all.keys().filter(|key| is_ours(key)).cloned().collect())
 }
 
-/// Which accounts a subject is; `None` for people.
-fn reached(subject: &Subject) -> Option<BindingSubject> {
+/// Which accounts a subject is; `None` for people. An account without a namespace is of the RoleBinding's own.
+fn reached(subject: &Subject, own: &str) -> Option<BindingSubject> {
     let name = subject.name.as_str();
     match subject.kind.as_str() {
-        "ServiceAccount" => Some(BindingSubject::Account(subject.namespace.as_deref()?.into(), name.into())),
+        "ServiceAccount" => {
+            let namespace =
+                subject.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or(own);
+            (!namespace.is_empty()).then(|| BindingSubject::Account(namespace.into(), name.into()))
+        }
         "User" => {
             let (namespace, name) = name.strip_prefix("system:serviceaccount:")?.split_once(':')?;
             Some(BindingSubject::Account(namespace.into(), name.into()))
@@ -149,13 +153,14 @@ mod tests {
     #[test]
     fn relists_of_one_kind_leave_the_other_alone() {
         let cluster = Cluster::connected();
-        bind(&cluster, "c", "view", &json!({"kind": "User", "name": "system:serviceaccount:a:x"}));
+        bind(&cluster, "c", "view", &json!({"kind": "User", "name": "system:serviceaccount:b:x"}));
         let object = json!({"metadata": {"name": "r", "namespace": "a"}, "roleRef":
             {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
-            "subjects": [{"kind": "ServiceAccount", "name": "x", "namespace": "a"}]});
+            "subjects": [{"kind": "ServiceAccount", "name": "x"}]});
         let object: RoleBinding = serde_json::from_value(object).expect("a binding");
         let key = OfNamespaces.key(&object).expect("a key");
         OfNamespaces.apply(&cluster, key, object);
+        assert!(cluster.account("a", "x").expect("connected").bound);
         assert_eq!(OfNamespaces.keys(&cluster), [("a".into(), "r".into())]);
         assert_eq!(OfCluster.keys(&cluster), [("".into(), "c".into())]);
     }

@@ -43,6 +43,7 @@ mod registration;
 mod reinvocation;
 mod resources;
 mod shapes;
+mod telling;
 mod token;
 mod warnings;
 mod webhook;
@@ -112,6 +113,7 @@ fn tests() -> Vec<Test> {
         reinvocation::tests(),
         resources::tests(),
         shapes::tests(),
+        telling::tests(),
         token::tests(),
         warnings::tests(),
         windows::tests(),
