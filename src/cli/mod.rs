@@ -1,5 +1,7 @@
 //! The command line: which commands there are, and what they exit with.
 
+mod cluster;
+mod exemptions;
 mod explain;
 mod harden;
 mod input;
@@ -19,7 +21,7 @@ use time::OffsetDateTime;
 pub(crate) enum Exit {
     /// All is well.
     Done = 0,
-    /// `--check`: something would change.
+    /// `--check`: something would change; `exemptions expiring`: one ends soon.
     WouldChange = 1,
     /// The command line is wrong, or the policy that it names.
     Usage = 2,
@@ -52,6 +54,9 @@ enum Command {
     /// Show the settings of the webhook
     #[command(subcommand)]
     Config(serve::Config),
+    /// Show the exemptions in a cluster
+    #[command(subcommand)]
+    Exemptions(exemptions::Command),
     /// Explain the rules
     Explain(explain::Args),
     /// Show and check policies
@@ -71,6 +76,7 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
         Command::Harden(args) => harden::run(&args, now),
         Command::Serve(args) => return serve::run(args),
         Command::Config(command) => serve::config(&command),
+        Command::Exemptions(command) => exemptions::run(&command, now),
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Completions { shell } => completions(shell),

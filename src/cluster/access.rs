@@ -21,19 +21,34 @@ pub struct Bindings {
     /// Whom each binding names; the namespace is empty for a ClusterRoleBinding.
     by_binding: BTreeMap<Key, Vec<Subject>>,
     reached: HashMap<Subject, u32>,
+    /// Who was reached by none before; taken by whoever tells of it.
+    newly: Vec<Subject>,
 }
+
+/// So many are kept for whoever tells of them: a first list may bring very many.
+const MOST_NEWLY: usize = 1024;
 
 impl Bindings {
     /// Puts a binding in, or a newer one in its place; one that names nobody of interest is kept out.
     pub fn apply(&mut self, binding: Key, subjects: Vec<Subject>) {
+        let before: Vec<Subject> =
+            subjects.iter().filter(|subject| self.reached.contains_key(*subject)).cloned().collect();
         self.delete(&binding);
         if subjects.is_empty() {
             return;
         }
         for subject in &subjects {
             *self.reached.entry(subject.clone()).or_default() += 1;
+            if !before.contains(subject) && self.newly.len() < MOST_NEWLY {
+                self.newly.push(subject.clone());
+            }
         }
         self.by_binding.insert(binding, subjects);
+    }
+
+    /// Whom bindings reached since the last call, whom none had reached before.
+    pub fn take_newly_reached(&mut self) -> Vec<Subject> {
+        std::mem::take(&mut self.newly)
     }
 
     /// Takes a binding out.
@@ -76,6 +91,12 @@ mod tests {
         assert!(bindings.reach("a", "x") && !bindings.reach("a", "y") && !bindings.reach("b", "x"));
         bindings.apply(key("one"), vec![Subject::Namespace("a".into())]);
         assert!(bindings.reach("a", "y") && !bindings.reach("b", "y"));
+        assert_eq!(
+            bindings.take_newly_reached(),
+            [Subject::Account("a".into(), "x".into()), Subject::Namespace("a".into())]
+        );
+        bindings.apply(key("one"), vec![Subject::Namespace("a".into())]);
+        assert!(bindings.take_newly_reached().is_empty(), "nothing new about it");
         bindings.apply(key("two"), vec![Subject::Everyone]);
         assert!(bindings.reach("b", "y"));
         bindings.delete(&key("one"));

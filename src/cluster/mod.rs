@@ -12,7 +12,7 @@ mod store;
 pub use access::{Bindings, Subject as BindingSubject};
 pub use check::Check;
 pub use nodes::{Node, Nodes};
-pub use owners::{Owner, Owners, Uid};
+pub use owners::{Owner, Owners, Uid, parse_uid};
 pub use store::Store;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -9,6 +9,18 @@ use tokio::sync::watch;
 /// An object's uid; only its bytes, as there may be very many.
 pub type Uid = [u8; 16];
 
+/// A uid as it is written in JSON; `None` for what is no UUID.
+#[must_use]
+pub fn parse_uid(text: &str) -> Option<Uid> {
+    let mut uid = [0; 16];
+    let mut digits = text.chars().filter(|c| *c != '-').map(|c| c.to_digit(16));
+    for byte in &mut uid {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    digits.next().is_none().then_some(uid)
+}
+
 /// A workload, as far as trust depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
@@ -86,6 +98,21 @@ impl Owners {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uid_is_a_uuid() {
+        let uid = parse_uid("00010203-0405-0607-0809-0a0b0c0d0eff").expect("a UUID");
+        assert_eq!((uid[0], uid[1], uid[15]), (0, 1, 255));
+        for other in [
+            "",
+            "x",
+            "0001",
+            "00010203-0405-0607-0809-0a0b0c0d0eff00",
+            "é0010203-0405-0607-0809-0a0b0c0d0eff",
+        ] {
+            assert_eq!(parse_uid(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn the_top_of_the_chain_counts() {

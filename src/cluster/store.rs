@@ -19,8 +19,14 @@ impl<K, V> Default for Store<K, V> {
 }
 
 impl<K: Ord, V> Store<K, V> {
-    /// Puts an object in, or a newer one in its place.
-    pub fn apply(&self, key: K, value: V) {
+    /// Puts an object in, or a newer one in its place; one that says the same changes nothing.
+    pub fn apply(&self, key: K, value: V)
+    where
+        V: PartialEq,
+    {
+        if self.get(&key).is_some_and(|known| *known == value) {
+            return;
+        }
         if let Ok(mut objects) = self.objects.write() {
             objects.insert(key, Arc::new(value));
         }
@@ -42,6 +48,15 @@ impl<K: Ord, V> Store<K, V> {
         if let Ok(mut objects) = self.objects.write() {
             *objects = all;
         }
+    }
+
+    /// Every key there is.
+    #[must_use]
+    pub fn keys(&self) -> Vec<K>
+    where
+        K: Clone,
+    {
+        self.objects.read().map_or_else(|_| Vec::new(), |objects| objects.keys().cloned().collect())
     }
 
     /// The object of that key.

@@ -14,11 +14,14 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-pub use reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection};
+pub use reason::{
+    CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, Told, WatchKind,
+};
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
+use crate::inventory::Left;
 use crate::review::Record;
-use crate::rules::RuleResult;
+use crate::rules::{RuleId, RuleResult};
 
 /// The media type of what [`Metrics::render`] gives.
 pub const TEXT_FORMAT: &str = prometheus::TEXT_FORMAT;
@@ -54,6 +57,26 @@ impl<L: Label> Counters<L> {
     }
 }
 
+/// Gauges by a label's variants.
+#[derive(Debug)]
+pub struct Gauges<L> {
+    gauges: Vec<IntGauge>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Gauges<L> {
+    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
+        Ok(Self { gauges: gauges(registry, family)?, label: PhantomData })
+    }
+
+    /// Says how many there are now.
+    pub fn set(&self, label: L, count: usize) {
+        if let Some(gauge) = self.gauges.get(label.index()) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+}
+
 /// All metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -81,7 +104,18 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// What became of things to be told as Events.
+    pub told: Counters<Told>,
+    /// Whether each kind was listed whole.
+    pub watch_synced: Gauges<WatchKind>,
+    /// Objects known of each kind.
+    pub watch_objects: Gauges<WatchKind>,
+    /// Lists and watches that failed.
+    pub watch_errors: Counters<WatchKind>,
+    cluster_contact: IntGauge,
     panics: IntCounter,
+    /// By rule, then by the time left.
+    exempted_pods: Vec<IntGauge>,
 }
 
 /// A gauge of things that are there now.
@@ -138,7 +172,13 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            told: Counters::new(&registry, &table::EVENTS)?,
+            watch_synced: Gauges::new(&registry, &table::WATCH_SYNCED)?,
+            watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
+            watch_errors: Counters::new(&registry, &table::WATCH_ERRORS)?,
+            cluster_contact: gauge(&registry, &table::CLUSTER_CONTACT)?,
             panics: counter(&registry, &table::PANICS)?,
+            exempted_pods: gauges(&registry, &table::EXEMPTED_PODS)?,
             registry,
         })
     }
@@ -166,6 +206,15 @@ impl Metrics {
         self.panics.inc();
     }
 
+    /// How many running pods live on an exemption.
+    pub fn exempted_pods(&self, counts: &[(RuleId, Left, i64)]) {
+        for (rule, left, count) in counts {
+            if let Some(gauge) = self.exempted_pods.get(*rule as usize * Left::ALL.len() + *left as usize) {
+                gauge.set(*count);
+            }
+        }
+    }
+
     /// When the serving certificate expires, in seconds since 1970.
     pub fn certificate_expires(&self, seconds: i64) {
         self.certificate_expiry.set(seconds);
@@ -174,6 +223,11 @@ impl Metrics {
     /// The policy in force was loaded now.
     pub fn policy_loaded(&self) {
         self.policy_loaded.set(unix_seconds(SystemTime::now()));
+    }
+
+    /// The API server answered now.
+    pub fn cluster_answered(&self) {
+        self.cluster_contact.set(unix_seconds(SystemTime::now()));
     }
 
     /// All metrics in Prometheus' text format.

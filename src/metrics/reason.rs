@@ -127,6 +127,20 @@ labels! {
 }
 
 labels! {
+    /// What became of something to be told as an Event.
+    Told {
+        /// It was written.
+        Written = "written",
+        /// The same was told a short while ago, or too much was.
+        Held = "held-back",
+        /// Too many waited.
+        Dropped = "dropped",
+        /// The API server did not take it.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// Why certificate files are not used.
     CertificateFailure {
         /// A file cannot be read.
@@ -143,5 +157,43 @@ labels! {
         Expired = "expired",
         /// TLS refuses it otherwise.
         Tls = "tls",
+    }
+}
+
+labels! {
+    /// A kind of object that is watched.
+    WatchKind {
+        /// Labels and annotations.
+        Namespaces = "namespaces",
+        /// Bounds of defaults.
+        LimitRanges = "limitranges",
+        /// What defaults could use up.
+        ResourceQuotas = "resourcequotas",
+        /// Their automount, and what tells of workload identity.
+        ServiceAccounts = "serviceaccounts",
+        /// Whom they reach.
+        RoleBindings = "rolebindings",
+        /// Whom they reach.
+        ClusterRoleBindings = "clusterrolebindings",
+        /// Labels, and user namespaces.
+        Nodes = "nodes",
+        /// Since when, and made by whom; as all workloads.
+        ReplicaSets = "replicasets",
+        /// As above.
+        Deployments = "deployments",
+        /// As above.
+        StatefulSets = "statefulsets",
+        /// As above.
+        DaemonSets = "daemonsets",
+        /// As above.
+        Jobs = "jobs",
+        /// As above.
+        CronJobs = "cronjobs",
+        /// As above.
+        ReplicationControllers = "replicationcontrollers",
+        /// The check of exemptions.
+        AdmissionPolicies = "validatingadmissionpolicies",
+        /// What puts it in force.
+        AdmissionPolicyBindings = "validatingadmissionpolicybindings",
     }
 }

@@ -1,10 +1,13 @@
 //! Every metric there is: name, type, help, labels. The registry and the docs page are made from this table.
 
 use crate::annotation::RefusalReason;
+use crate::inventory::Left;
 use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
-use super::reason::{CertificateFailure, ConnectionFailure, HandshakeFailure, Rejection, values_of};
+use super::reason::{
+    CertificateFailure, ConnectionFailure, HandshakeFailure, Rejection, Told, WatchKind, values_of,
+};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,8 @@ const fn family(name: &'static str, kind: Kind, help: &'static str, labels: &'st
 }
 
 const RULE: LabelNames = label("rule", || RuleId::ALL.iter().map(|rule| rule.as_str()).collect());
+
+const WATCHED: LabelNames = label("kind", values_of::<WatchKind>);
 
 pub(super) const REQUESTS: Family = family(
     "pod_hardener_admission_requests_total",
@@ -153,6 +158,38 @@ pub(super) const POLICY_LOADED: Family = family(
     "When the policy in force was loaded, in seconds since 1970.",
     &[],
 );
+pub(super) const EVENTS: Family = family(
+    "pod_hardener_events_total",
+    Kind::Counter,
+    "Events for the owners of workloads, by what became of them.",
+    &[label("result", values_of::<Told>)],
+);
+pub(super) const EXEMPTED_PODS: Family = family(
+    "pod_hardener_exempted_pods",
+    Kind::Gauge,
+    "Running pods that live on an exemption from a rule, by the time that it has left.",
+    &[RULE, label("left", || Left::ALL.map(Left::as_str).to_vec())],
+);
+pub(super) const WATCH_SYNCED: Family = family(
+    "pod_hardener_watch_synced",
+    Kind::Gauge,
+    "Whether all objects of a kind were listed since the server started; all 0 where no cluster is watched.",
+    &[WATCHED],
+);
+pub(super) const WATCH_OBJECTS: Family =
+    family("pod_hardener_watch_objects", Kind::Gauge, "Objects of a kind that are known.", &[WATCHED]);
+pub(super) const WATCH_ERRORS: Family = family(
+    "pod_hardener_watch_errors_total",
+    Kind::Counter,
+    "Lists and watches that failed; what is known already stays in use.",
+    &[WATCHED],
+);
+pub(super) const CLUSTER_CONTACT: Family = family(
+    "pod_hardener_cluster_contact_timestamp_seconds",
+    Kind::Gauge,
+    "When the API server last answered, in seconds since 1970; 0 where no cluster is watched.",
+    &[],
+);
 pub(super) const BUILD_INFO: Family = family(
     "pod_hardener_build_info",
     Kind::Gauge,
@@ -165,7 +202,7 @@ pub(super) const RESIDENT_MEMORY: Family =
     family("process_resident_memory_bytes", Kind::Gauge, "Memory that the process holds.", &[]);
 
 /// All of them.
-pub const TABLE: [Family; 19] = [
+pub const TABLE: &[Family] = &[
     REQUESTS,
     DURATION,
     RULE_RESULTS,
@@ -182,6 +219,12 @@ pub const TABLE: [Family; 19] = [
     CERTIFICATE_EXPIRY,
     CERTIFICATE_FAILURES,
     POLICY_LOADED,
+    EVENTS,
+    EXEMPTED_PODS,
+    WATCH_SYNCED,
+    WATCH_OBJECTS,
+    WATCH_ERRORS,
+    CLUSTER_CONTACT,
     BUILD_INFO,
     START_TIME,
     RESIDENT_MEMORY,

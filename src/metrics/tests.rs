@@ -27,7 +27,7 @@ fn has(text: &str, line: &str) -> bool {
 #[test]
 fn every_series_of_the_table_is_there_from_the_start() {
     let text = Metrics::new().expect("metrics").render().expect("text");
-    for family in &TABLE {
+    for family in TABLE {
         assert!(has(&text, &format!("# HELP {} {}", family.name, family.help)), "{}", family.name);
         assert!(has(&text, &format!("# TYPE {} {}", family.name, family.kind.as_str())), "{}", family.name);
         let series = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(family.name));
@@ -41,7 +41,7 @@ fn every_series_of_the_table_is_there_from_the_start() {
 #[test]
 fn names_and_labels_are_as_prometheus_wants_them() {
     let mut names = HashSet::new();
-    for family in &TABLE {
+    for family in TABLE {
         assert!(names.insert(family.name), "{} twice", family.name);
         assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
         assert!(family.help.ends_with('.'), "{}", family.name);

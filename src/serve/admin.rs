@@ -9,12 +9,15 @@ use hyper::{Method, Request, StatusCode};
 
 use super::respond::{Answered, respond, text, with};
 use crate::metrics::{Metrics, TEXT_FORMAT};
+use crate::watch::Watches;
 
 /// What answers probes and gives metrics.
 #[derive(Debug)]
 pub(super) struct Admin {
     /// From when reviews are answered until shutdown begins.
     pub(super) ready: AtomicBool,
+    /// What has to be known of the cluster first, if there is one.
+    pub(super) watches: Option<Arc<Watches>>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -26,8 +29,7 @@ impl Admin {
         }
         match request.uri().path() {
             "/livez" => text(StatusCode::OK, "ok"),
-            "/readyz" if self.ready.load(Ordering::Relaxed) => text(StatusCode::OK, "ok"),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not serving"),
+            "/readyz" => self.readiness(request.uri().query() == Some("verbose")),
             "/metrics" => match self.metrics.render() {
                 Ok(metrics) => respond(StatusCode::OK, TEXT_FORMAT, metrics),
                 Err(error) => {
@@ -37,5 +39,26 @@ impl Admin {
             },
             _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics"),
         }
+    }
+
+    fn readiness(&self, verbose: bool) -> Answered {
+        let serving = self.ready.load(Ordering::Relaxed);
+        let missing = self.watches.as_ref().map(|watches| watches.missing()).unwrap_or_default();
+        let ready = serving && missing.is_empty();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let line = match (serving, missing.is_empty()) {
+            (true, true) => "ok".to_owned(),
+            (false, _) => "not serving".to_owned(),
+            (true, false) => format!("not known of the cluster yet: {}", missing.join(", ")),
+        };
+        if !verbose {
+            return text(status, &line);
+        }
+        let mark = if serving { '+' } else { '-' };
+        let watches = match &self.watches {
+            Some(watches) => watches.describe(),
+            None => "[+] no cluster is watched\n".to_owned(),
+        };
+        text(status, &format!("[{mark}] serving\n{watches}{line}"))
     }
 }

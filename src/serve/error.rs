@@ -7,6 +7,7 @@ use super::tls::CertificateError;
 use crate::metrics::MetricsError;
 use crate::policy::PolicyError;
 use crate::settings::SettingsError;
+use crate::watch::ClusterError;
 
 /// Why the server cannot start: one variant per step.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum ServeError {
     /// The certificate cannot be loaded or made.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// It is not known how to reach the cluster.
+    #[error("cluster: {0}")]
+    Cluster(#[from] ClusterError),
     /// Other machines would have to trust a certificate that nobody gave.
     #[error(
         "{0} is not a loopback address: give --tls-cert and --tls-key (a certificate is made only for loopback)"
@@ -54,6 +58,7 @@ impl ServeError {
             Self::Settings(_) => "settings",
             Self::Policy(_) => "policy",
             Self::Certificate(_) => "certificate",
+            Self::Cluster(_) => "cluster",
             Self::NoCertificate(_) => "no-certificate",
             Self::Bind { .. } => "bind",
             Self::Metrics(_) => "metrics",

@@ -14,6 +14,7 @@ use super::logging;
 use super::respond::{Answered, reject, respond};
 use super::reviewer::review;
 use super::throttle::Throttle;
+use crate::cluster::Cluster;
 use crate::metrics::{Label as _, Metrics, Rejection};
 use crate::policy::PolicySet;
 use crate::review::answer;
@@ -24,6 +25,9 @@ use crate::settings::Settings;
 pub(super) struct Webhook {
     /// What is in force; replaced as a whole.
     policies: ArcSwap<PolicySet>,
+    /// What is known of the cluster.
+    #[expect(dead_code, reason = "INTEGRATION: the asker passes it on in `World`")]
+    cluster: Arc<Cluster>,
     metrics: Arc<Metrics>,
     requests: Semaphore,
     most_bytes: usize,
@@ -32,10 +36,16 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    pub(super) fn new(settings: &Settings, policies: PolicySet, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        policies: PolicySet,
+        cluster: Arc<Cluster>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         metrics.policy_loaded();
         Self {
             policies: ArcSwap::from_pointee(policies),
+            cluster,
             metrics,
             requests: Semaphore::new(settings.max_requests.0),
             most_bytes: settings.max_body_bytes.0,

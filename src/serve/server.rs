@@ -17,9 +17,12 @@ use super::mutate::Webhook;
 use super::phase::{Phase, Phases};
 use super::stall::Stall;
 use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
+use crate::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::policy::PolicySet;
 use crate::settings::Settings;
+use crate::telling;
+use crate::watch::{self, Watches};
 
 /// Connections to probes and metrics at once.
 const ADMIN_CONNECTIONS: usize = 32;
@@ -45,8 +48,22 @@ pub struct Server {
     current: Current,
     rotation: Option<Rotation>,
     certificate: Option<String>,
+    watching: Option<Watching>,
     listener: Bound,
     admin_listener: Bound,
+}
+
+/// What watches the cluster, once the server runs.
+struct Watching {
+    client: kube::Client,
+    cluster: Arc<Cluster>,
+    watches: Arc<Watches>,
+}
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watching").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -68,7 +85,8 @@ impl Server {
     /// Loads the certificate, then binds: who connects is served at once.
     ///
     /// # Errors
-    /// When there is no usable certificate, or an address cannot be listened on.
+    /// When there is no usable certificate, it is not known how to reach the cluster, or an address cannot be
+    /// listened on.
     pub async fn bind(settings: Settings, policies: PolicySet) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
         let files = Files::of(&settings);
@@ -90,16 +108,25 @@ impl Server {
             current: Arc::clone(&current),
             metrics: Arc::clone(&metrics),
         });
+        let client = watch::connect(&settings).await?;
+        let cluster = Arc::new(if client.is_some() { Cluster::connected() } else { Cluster::default() });
+        let watching = client.map(|client| Watching {
+            client,
+            cluster: Arc::clone(&cluster),
+            watches: Watches::new(Arc::clone(&metrics)),
+        });
+        let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
-            webhook: Arc::new(Webhook::new(&settings, policies, Arc::clone(&metrics))),
-            admin: Arc::new(Admin { ready: AtomicBool::new(false), metrics: Arc::clone(&metrics) }),
+            webhook: Arc::new(Webhook::new(&settings, policies, cluster, Arc::clone(&metrics))),
+            admin: Arc::new(Admin { ready: AtomicBool::new(false), watches, metrics: Arc::clone(&metrics) }),
             settings,
             metrics,
             current,
             rotation,
             certificate,
+            watching,
             listener,
             admin_listener,
         })
@@ -145,10 +172,15 @@ impl Server {
             self.settings.clone(),
             admin_phases,
         ));
+        if let Some(Watching { client, cluster, watches }) = &self.watching {
+            watch::start(client, cluster, watches);
+            let _ = telling::start(client, cluster, watches, &self.metrics);
+        }
         tracing::info!(
             listen = %self.listener.address,
             admin = %self.admin_listener.address,
             policy = self.settings.policy,
+            cluster = self.watching.is_some(),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{LogFormat, LogLevel};
+use super::{ClusterMode, LogFormat, LogLevel};
 
 /// Flags of `pod-hardener serve`. What is not given comes from the environment, the file, or is built in.
 #[derive(Debug, Clone, Default, Serialize, clap::Args)]
@@ -39,6 +39,16 @@ pub struct Flags {
     #[arg(long, value_name = "NAME|FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+
+    /// Whether to watch the cluster; auto: in a pod with a token [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterMode>,
+
+    /// The cluster to watch, instead of the one that this runs in
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<PathBuf>,
 
     /// Settings in a TOML file [env: POD_HARDENER_CONFIG]; `pod-hardener config show` prints all there are
     #[arg(long, value_name = "FILE.toml")]

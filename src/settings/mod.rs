@@ -48,6 +48,18 @@ pub enum LogLevel {
     Trace,
 }
 
+/// Whether the server asks a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterMode {
+    /// In a pod with a token, yes; elsewhere no.
+    Auto,
+    /// Yes: where there is none, the server does not start.
+    On,
+    /// No: an answer depends on the review, the policy and the time.
+    Off,
+}
+
 /// Every setting, resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +78,10 @@ pub struct Settings {
     pub certificate_poll: Span,
     /// A preset or a policy file.
     pub policy: String,
+    /// Whether the cluster is watched, for what answers depend on and for policies in it.
+    pub cluster: ClusterMode,
+    /// How the cluster is reached; unset: by the pod's own service account.
+    pub kubeconfig: Option<PathBuf>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// From which weight on lines are logged.
@@ -106,6 +122,8 @@ impl Default for Settings {
             client_ca: None,
             certificate_poll: seconds(10),
             policy: crate::policy::Preset::Restricted.as_str().to_owned(),
+            cluster: ClusterMode::Auto,
+            kubeconfig: None,
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
             worker_threads: None,
@@ -149,6 +167,9 @@ impl Settings {
                 return invalid("client_ca", "needs tls_cert and tls_key");
             }
             _ => {}
+        }
+        if self.cluster == ClusterMode::Off && self.kubeconfig.is_some() {
+            return invalid("kubeconfig", "says how to reach the cluster, and cluster is off");
         }
         for (key, span) in [
             ("certificate_poll", self.certificate_poll),

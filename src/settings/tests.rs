@@ -121,6 +121,15 @@ fn contradictions_are_errors() {
 }
 
 #[test]
+fn a_kubeconfig_is_for_a_cluster_that_is_asked() {
+    let kubeconfig = ("POD_HARDENER_KUBECONFIG", "a");
+    let settings = load(&Flags::default(), &[kubeconfig, ("POD_HARDENER_CLUSTER", "on")]).expect("valid");
+    assert_eq!((settings.cluster, settings.kubeconfig), (ClusterMode::On, Some("a".into())));
+    let message = load(&Flags::default(), &[kubeconfig, ("POD_HARDENER_CLUSTER", "off")]);
+    assert!(message.expect_err("wrong").to_string().contains("kubeconfig"));
+}
+
+#[test]
 fn a_file_that_is_not_there_is_an_error() {
     let flags = Flags { config: Some("no/such.toml".into()), ..Flags::default() };
     let error = load(&flags, &[]).expect_err("is not there");

@@ -111,7 +111,7 @@ impl Cluster {
         self.processes.insert(0, process);
     }
 
-    fn kubeconfig(&self, user: &str) -> PathBuf {
+    pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
         self.folder().join(format!("{user}.kubeconfig"))
     }
 

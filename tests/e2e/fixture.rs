@@ -33,6 +33,8 @@ pub(crate) enum Server {
     BuiltIn,
     /// `--policy enforced`.
     Enforced,
+    /// The policy that is built in, and what the cluster knows.
+    Knowing,
     /// A server that one test stops; `failurePolicy: Ignore`.
     Outage,
     /// A server that answers only to who has a certificate of the authority that the API server's is of.
@@ -47,6 +49,7 @@ impl Server {
             Self::None => "none",
             Self::BuiltIn => "built-in",
             Self::Enforced => "enforced",
+            Self::Knowing => "knowing",
             Self::Outage => "outage",
             Self::ClientCa => "client-ca",
             Self::StrangeCa => "strange-ca",
@@ -61,6 +64,7 @@ impl Server {
         };
         let args = match self {
             Self::Enforced => vec!["--policy=enforced".to_owned()],
+            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display())],
             Self::ClientCa => ca("known-authority.pem", &cluster.authority().pem()),
             Self::StrangeCa => ca("strange-authority.pem", &Authority::new("strange").pem()),
             Self::None | Self::BuiltIn | Self::Outage => Vec::new(),
@@ -78,12 +82,18 @@ impl Fixture {
     pub(crate) async fn start(binaries: &Binaries) -> Self {
         let cluster = Cluster::start(binaries).await;
         let mut webhooks = Vec::new();
-        for server in [Server::BuiltIn, Server::Enforced, Server::Outage, Server::ClientCa, Server::StrangeCa]
-        {
+        for server in [
+            Server::BuiltIn,
+            Server::Enforced,
+            Server::Knowing,
+            Server::Outage,
+            Server::ClientCa,
+            Server::StrangeCa,
+        ] {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
         let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
-        for server in [Server::BuiltIn, Server::Enforced, Server::Outage, Server::ClientCa] {
+        for server in [Server::BuiltIn, Server::Enforced, Server::Knowing, Server::Outage, Server::ClientCa] {
             let namespace = fixture.namespace(server, &[]).await;
             until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
                 .await;
@@ -133,8 +143,13 @@ impl Fixture {
 
     /// The process of one of our servers.
     pub(crate) fn process(&self, server: Server) -> &Process {
+        self.webhook(server).process()
+    }
+
+    /// One of our servers.
+    pub(crate) fn webhook(&self, server: Server) -> &Webhook {
         let found = self.webhooks.iter().find(|(this, _)| *this == server);
-        found.expect("a server that was started").1.process()
+        &found.expect("a server that was started").1
     }
 
     /// Ends every process.

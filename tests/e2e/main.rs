@@ -23,6 +23,7 @@ mod api;
 mod certificates;
 mod client_ca;
 mod cluster;
+mod cluster_knowledge;
 mod command_line;
 mod corpus;
 mod deployment;
@@ -42,6 +43,7 @@ mod registration;
 mod reinvocation;
 mod resources;
 mod shapes;
+mod telling;
 mod token;
 mod warnings;
 mod webhook;
@@ -97,6 +99,7 @@ where
 fn tests() -> Vec<Test> {
     [
         client_ca::tests(),
+        cluster_knowledge::tests(),
         command_line::tests(),
         corpus::tests(),
         deployment::tests(),
@@ -110,6 +113,7 @@ fn tests() -> Vec<Test> {
         reinvocation::tests(),
         resources::tests(),
         shapes::tests(),
+        telling::tests(),
         token::tests(),
         warnings::tests(),
         windows::tests(),

@@ -16,6 +16,7 @@ pub(crate) const LABEL: &str = "pod-hardener-e2e";
 /// One running `pod-hardener serve`, registered for the namespaces that carry its name.
 pub(crate) struct Webhook {
     process: Process,
+    admin: u16,
 }
 
 /// How a webhook is registered.
@@ -50,10 +51,10 @@ impl Webhook {
         words.extend(settings.args);
         let program = Path::new(env!("CARGO_BIN_EXE_pod-hardener"));
         let process = Process::start(name, program, &words, cluster.folder());
-        let webhook = Self { process };
+        let webhook = Self { process, admin };
         until(&format!("the webhook {name} is ready"), async || {
             webhook.process.assert_running();
-            is_ready(admin).await
+            webhook.admin("/readyz").await.is_some_and(|(code, _)| code == 200)
         })
         .await;
         let registration = Registration {
@@ -69,6 +70,17 @@ impl Webhook {
 
     pub(crate) fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// What the admin listener answers: the status, and the text. `None` while nobody listens.
+    pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
+        ask_admin(self.admin, path).await
+    }
+
+    /// The value of a series, by its name with its labels.
+    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
+        let (_, text) = self.admin("/metrics").await?;
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 }
 
@@ -126,15 +138,15 @@ pub(crate) async fn until_called(api: &Api, namespace: &str, is_mutated: impl Fn
     .await;
 }
 
-/// Whether the admin listener says so. Plain HTTP/1.0: one line there, one line back.
-async fn is_ready(port: u16) -> bool {
+/// Plain HTTP/1.0: one request there, one answer back.
+pub(crate) async fn ask_admin(port: u16, path: &str) -> Option<(u16, String)> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else {
-        return false;
-    };
-    let request = "GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
-    stream.write_all(request.as_bytes()).await.is_ok()
-        && stream.read_to_end(&mut answer).await.is_ok()
-        && answer.get(8..12) == Some(b" 200")
+    stream.read_to_end(&mut answer).await.ok()?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.get(9..12)?.parse().ok()?, body.to_owned()))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pod_hardener::metrics::Metrics;
 use pod_hardener::policy::{self, PolicySet};
 use pod_hardener::serve::{Ended, Server};
-use pod_hardener::settings::{Settings, Span};
+use pod_hardener::settings::{ClusterMode, Settings, Span};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -29,7 +29,7 @@ pub(crate) fn milliseconds(number: u64) -> Span {
 /// Free ports.
 pub(crate) fn settings() -> Settings {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Settings { listen: any, admin: any, ..Settings::default() }
+    Settings { listen: any, admin: any, cluster: ClusterMode::Off, ..Settings::default() }
 }
 
 pub(crate) struct Running {

@@ -67,7 +67,7 @@ fn metrics() -> Page {
         "Answered at `/metrics` of the admin address: see [webhook.md](webhook.md#endpoints). Every series is there from\n\
          the start, and no request can make a new one: each label has the values listed here and no others.\n",
     );
-    for family in &TABLE {
+    for family in TABLE {
         body += &metric(family);
     }
     page("metrics", "Metrics", &body)

@@ -1,0 +1,45 @@
+//! A connection to the cluster, as kubectl would make it.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+/// Which cluster.
+#[derive(Debug, clap::Args)]
+pub(super) struct Cluster {
+    /// The kubeconfig file; unset: $KUBECONFIG, then ~/.kube/config, then the pod's own account
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in it; unset: the current one
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl Cluster {
+    /// Does something with the API server.
+    pub(super) fn run<T, F: Future<Output = anyhow::Result<T>>>(
+        &self,
+        work: impl FnOnce(Client) -> F,
+    ) -> anyhow::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let client = Client::try_from(self.config().await?).context("connecting to the API server")?;
+            work(client).await
+        })
+    }
+
+    async fn config(&self) -> anyhow::Result<Config> {
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        let config = match &self.kubeconfig {
+            Some(file) => {
+                let kubeconfig = Kubeconfig::read_from(file)?;
+                Config::from_custom_kubeconfig(kubeconfig, &options).await?
+            }
+            None if self.context.is_some() => Config::from_kubeconfig(&options).await?,
+            None => Config::infer().await.context("there is no cluster to ask: give --kubeconfig")?,
+        };
+        Ok(config)
+    }
+}
