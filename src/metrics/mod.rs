@@ -183,15 +183,15 @@ impl Metrics {
         })
     }
 
-    /// Counts an answer, and what each rule did unless nothing will be stored.
+    /// Counts an answer, and what each rule did; nothing of a dry run, which has no side effects.
     pub fn record(&self, record: &Record, took: Duration, request: usize, response: usize) {
+        if record.dry_run {
+            return;
+        }
         count(&self.outcomes, record.outcome as usize);
         self.duration.observe(took.as_secs_f64());
         self.request_bytes.inc_by(request as u64);
         self.response_bytes.inc_by(response as u64);
-        if record.dry_run {
-            return;
-        }
         for result in RuleResult::ALL {
             for rule in record.results.of(result).iter() {
                 count(&self.rule_results, rule as usize * RuleResult::ALL.len() + result as usize);

@@ -73,7 +73,7 @@ const WATCHED: LabelNames = label("kind", values_of::<WatchKind>);
 pub(super) const REQUESTS: Family = family(
     "pod_hardener_admission_requests_total",
     Kind::Counter,
-    "Reviews answered, by what became of them.",
+    "Reviews answered, by what became of them; of dry runs nothing is counted, here and below.",
     &[label("outcome", || Outcome::ALL.map(Outcome::as_str).to_vec())],
 );
 pub(super) const DURATION: Family = family(
@@ -85,19 +85,19 @@ pub(super) const DURATION: Family = family(
 pub(super) const RULE_RESULTS: Family = family(
     "pod_hardener_rule_results_total",
     Kind::Counter,
-    "Pods by what came of each rule; dry runs are not counted.",
+    "Pods by what came of each rule.",
     &[RULE, label("result", || RuleResult::ALL.map(RuleResult::as_str).to_vec())],
 );
 pub(super) const EXEMPTIONS: Family = family(
     "pod_hardener_exemptions_honoured_total",
     Kind::Counter,
-    "Pods that an honoured annotation exempted from a rule; dry runs are not counted.",
+    "Pods that an honoured annotation exempted from a rule.",
     &[RULE],
 );
 pub(super) const REFUSALS: Family = family(
     "pod_hardener_exemptions_refused_total",
     Kind::Counter,
-    "Annotations that were not honoured, by why; dry runs are not counted.",
+    "Annotations that were not honoured, by why.",
     &[label("reason", || RefusalReason::ALL.map(RefusalReason::as_str).to_vec())],
 );
 pub(super) const IN_FLIGHT: Family = family(
