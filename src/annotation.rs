@@ -13,6 +13,8 @@ pub const EXEMPT: &str = "exempt";
 pub const EXEMPT_REASON: &str = "exempt-reason";
 /// Until when.
 pub const EXEMPT_UNTIL: &str = "exempt-until";
+/// The uid of the check (the ValidatingAdmissionPolicy) under which a template that is older was adopted.
+pub const EXEMPT_ADOPTED: &str = "exempt-adopted";
 /// The uid instead of the policy's.
 pub const RUN_AS_USER: &str = "run-as-user";
 /// The gid instead of the policy's.
@@ -23,8 +25,17 @@ pub const FS_GROUP: &str = "fs-group";
 pub const WRITABLE_PATHS: &str = "writable-paths";
 
 /// All names that mean something.
-pub const NAMES: [&str; 8] =
-    [HARDENED, EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, RUN_AS_USER, RUN_AS_GROUP, FS_GROUP, WRITABLE_PATHS];
+pub const NAMES: [&str; 9] = [
+    HARDENED,
+    EXEMPT,
+    EXEMPT_REASON,
+    EXEMPT_UNTIL,
+    EXEMPT_ADOPTED,
+    RUN_AS_USER,
+    RUN_AS_GROUP,
+    FS_GROUP,
+    WRITABLE_PATHS,
+];
 
 /// Those that also exist for one container: `<container>.pod-hardener.dev/<name>`.
 pub const CONTAINER_NAMES: [&str; 6] =
@@ -77,12 +88,23 @@ pub enum RefusalReason {
     MissingReason,
     /// Policy does not allow it, or not for so long.
     NotAllowed,
+    /// The requester may not exempt from the rule.
+    Unauthorized,
+    /// A controller made the pod from a template that was never checked.
+    Unverified,
 }
 
 impl RefusalReason {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Unknown, Self::Malformed, Self::Expired, Self::MissingReason, Self::NotAllowed];
+    pub const ALL: [Self; 7] = [
+        Self::Unknown,
+        Self::Malformed,
+        Self::Expired,
+        Self::MissingReason,
+        Self::NotAllowed,
+        Self::Unauthorized,
+        Self::Unverified,
+    ];
 
     /// As a metric label.
     #[must_use]
@@ -93,6 +115,8 @@ impl RefusalReason {
             Self::Expired => "expired",
             Self::MissingReason => "missing-reason",
             Self::NotAllowed => "not-allowed",
+            Self::Unauthorized => "unauthorized",
+            Self::Unverified => "unverified",
         }
     }
 }

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod annotation;
+pub mod authority;
 pub mod cluster;
 pub mod docs;
 pub mod exemption;

@@ -2,6 +2,7 @@
 
 mod document;
 mod error;
+mod in_force;
 mod load;
 mod preset;
 mod select;
@@ -11,6 +12,7 @@ pub use document::{
     PolicySpec, RuleName, Selector,
 };
 pub use error::PolicyError;
+pub use in_force::InForce;
 pub use load::{load, parse};
 pub use preset::Preset;
 pub use select::PolicySet;

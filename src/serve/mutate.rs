@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -16,7 +15,7 @@ use super::reviewer::review;
 use super::throttle::Throttle;
 use crate::cluster::Cluster;
 use crate::metrics::{Label as _, Metrics, Rejection};
-use crate::policy::PolicySet;
+use crate::policy::InForce;
 use crate::review::answer;
 use crate::settings::Settings;
 
@@ -24,7 +23,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(super) struct Webhook {
     /// What is in force; replaced as a whole.
-    policies: ArcSwap<PolicySet>,
+    policies: Arc<InForce>,
     /// What is known of the cluster.
     #[expect(dead_code, reason = "INTEGRATION: the asker passes it on in `World`")]
     cluster: Arc<Cluster>,
@@ -38,13 +37,13 @@ pub(super) struct Webhook {
 impl Webhook {
     pub(super) fn new(
         settings: &Settings,
-        policies: PolicySet,
+        policies: Arc<InForce>,
         cluster: Arc<Cluster>,
         metrics: Arc<Metrics>,
     ) -> Self {
         metrics.policy_loaded();
         Self {
-            policies: ArcSwap::from_pointee(policies),
+            policies,
             cluster,
             metrics,
             requests: Semaphore::new(settings.max_requests.0),

@@ -19,7 +19,7 @@ use super::stall::Stall;
 use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::policy::PolicySet;
+use crate::policy::{InForce, PolicySet};
 use crate::settings::Settings;
 use crate::telling;
 use crate::watch::{self, Watches};
@@ -116,6 +116,7 @@ impl Server {
             watches: Watches::new(Arc::clone(&metrics)),
         });
         let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
+        let policies = Arc::new(InForce::new(policies));
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
