@@ -12,7 +12,7 @@ pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// A certificate for 127.0.0.1 and its key, as PEM files.
+/// A certificate and its key, as PEM files.
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
@@ -39,7 +39,13 @@ impl Authority {
 
     /// Writes `NAME.crt` and `NAME.key`: a certificate for 127.0.0.1, as a server and as a client.
     pub(crate) fn issue(&self, name: &str, folder: &Path) -> Files {
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        self.issue_for(name, &["127.0.0.1"], folder)
+    }
+
+    /// The same for other names and addresses.
+    pub(crate) fn issue_for(&self, name: &str, subjects: &[&str], folder: &Path) -> Files {
+        let subjects: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(subjects).expect("names and addresses");
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

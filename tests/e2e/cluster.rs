@@ -18,11 +18,14 @@ pub(crate) const DEVELOPER: &str = "developer";
 /// A kubelet, in the group `system:nodes`.
 pub(crate) const NODE: &str = "system:node:node-1";
 
+/// The address of the Service `kubernetes`: the first of those in the API server's range.
+const SERVICE: &str = "10.0.0.1";
+
 /// The binaries that the tests need, by the folders (as in `PATH`) that have them.
 pub(crate) struct Binaries(pub(crate) Vec<PathBuf>);
 
 impl Binaries {
-    fn find(&self, name: &str) -> PathBuf {
+    pub(crate) fn find(&self, name: &str) -> PathBuf {
         let mut candidates = self.0.iter().map(|folder| folder.join(name));
         candidates.find(|file| file.is_file()).unwrap_or_else(|| panic!("no {name} in {:?}", self.0))
     }
@@ -40,6 +43,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts it and waits until it can run pods' admission: all but the kubelet's part.
     pub(crate) async fn start(binaries: &Binaries) -> Self {
+        Self::start_at(binaries, None).await
+    }
+
+    /// Starts it with an address at which pods of a real node reach it.
+    pub(crate) async fn start_at(binaries: &Binaries, address: Option<&str>) -> Self {
         let folder = TempDir::with_prefix("pod-hardener-e2e-").expect("a temporary folder");
         let [etcd_client, etcd_peer, port] = free_ports();
         let etcd_url = format!("http://127.0.0.1:{etcd_client}");
@@ -54,7 +62,8 @@ impl Cluster {
         cluster.write_kubeconfig(ADMIN);
         cluster.write_kubeconfig(DEVELOPER);
         let (private, public) = signing_keys(cluster.folder());
-        let args = cluster.api_server_args(&etcd_url, port, &private, &public);
+        let mut args = cluster.api_server_args(&etcd_url, port, &private, &public);
+        args.extend(cluster.address_args(address));
         cluster.run(binaries, "kube-apiserver", &args);
         cluster.until_ready().await;
         let args = cluster.controller_manager_args(&private);
@@ -115,7 +124,7 @@ impl Cluster {
         self.folder().join(format!("{user}.kubeconfig"))
     }
 
-    fn write_kubeconfig(&self, user: &str) {
+    pub(crate) fn write_kubeconfig(&self, user: &str) -> PathBuf {
         let ca = self.write("ca.crt", &self.authority.pem());
         let config = json!({
             "apiVersion": "v1",
@@ -128,7 +137,9 @@ impl Cluster {
             "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],
             "current-context": "e2e",
         });
-        std::fs::write(self.kubeconfig(user), config.to_string()).expect("a kubeconfig file");
+        let file = self.kubeconfig(user);
+        std::fs::write(&file, config.to_string()).expect("a kubeconfig file");
+        file
     }
 
     fn write(&self, name: &str, content: &str) -> PathBuf {
@@ -157,13 +168,9 @@ impl Cluster {
              {NODE},{NODE},3,\"system:nodes\"\n"
         );
         let tokens = self.write("tokens.csv", &tokens);
-        let serving = self.authority.issue("kube-apiserver", self.folder());
         vec![
             format!("--etcd-servers={etcd}"),
-            "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={port}"),
-            format!("--tls-cert-file={}", serving.certificate.display()),
-            format!("--tls-private-key-file={}", serving.key.display()),
             format!("--token-auth-file={}", tokens.display()),
             format!("--admission-control-config-file={}", self.admission_config().display()),
             "--authorization-mode=Node,RBAC".to_owned(),
@@ -172,9 +179,32 @@ impl Cluster {
             format!("--service-account-signing-key-file={}", private.display()),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
             "--allow-privileged=true".to_owned(),
-            // Nobody reaches it by the Service `kubernetes`, which may not name 127.0.0.1.
-            "--endpoint-reconciler-type=none".to_owned(),
         ]
+    }
+
+    /// Where it listens, and with which certificate.
+    fn address_args(&self, address: Option<&str>) -> Vec<String> {
+        let mut subjects = vec!["127.0.0.1", SERVICE];
+        subjects.extend(address);
+        let serving = self.authority.issue_for("kube-apiserver", &subjects, self.folder());
+        let mut args = vec![
+            format!("--tls-cert-file={}", serving.certificate.display()),
+            format!("--tls-private-key-file={}", serving.key.display()),
+        ];
+        match address {
+            Some(address) => args.extend([
+                "--bind-address=0.0.0.0".to_owned(),
+                format!("--advertise-address={address}"),
+                // The node's name is known to nobody else.
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
+            ]),
+            None => args.extend([
+                "--bind-address=127.0.0.1".to_owned(),
+                // Nobody reaches it by the Service `kubernetes`, which may not name 127.0.0.1.
+                "--endpoint-reconciler-type=none".to_owned(),
+            ]),
+        }
+        args
     }
 
     /// Gives the API server a certificate to present to webhooks.

@@ -99,7 +99,7 @@ impl Drop for Process {
 
 /// A command that the kernel ends when we end, however that happens: `setpriv` becomes the
 /// program itself, so that the process id is the program's.
-fn tied_to_us(program: &Path) -> Command {
+pub(crate) fn tied_to_us(program: &Path) -> Command {
     static HAS_SETPRIV: OnceLock<bool> = OnceLock::new();
     let has_setpriv = HAS_SETPRIV.get_or_init(|| {
         let output = Command::new("setpriv").arg("--help").output();

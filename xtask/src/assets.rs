@@ -1,12 +1,13 @@
-//! The Kubernetes binaries that the end-to-end tests run against.
+//! The binaries that the end-to-end tests run against, and those that make a node.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{cache, golang, run};
+use crate::golang::Program;
+use crate::{node, run};
 
 /// Where the end-to-end tests and the benchmarks find the binaries.
 pub(crate) const VARIABLE: &str = "E2E_ASSETS";
@@ -18,7 +19,8 @@ pub(crate) struct Release {
     binaries: &'static [Binary],
 }
 
-struct Binary {
+/// A program of a release.
+pub(crate) struct Binary {
     name: &'static str,
     package: &'static str,
     /// The module that has it, where that is not the release's own.
@@ -51,6 +53,13 @@ pub(crate) const OLDEST: Release = Release {
     ],
 };
 
+/// What makes a node of the newest version, beside its control plane.
+pub(crate) const NODE: &[Binary] = &[
+    own("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+    own("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+    own("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+];
+
 const CONTROLLER_MANAGER: &str = "k8s.io/kubernetes/cmd/kube-controller-manager";
 
 const fn own(name: &'static str, package: &'static str) -> Binary {
@@ -60,18 +69,29 @@ const fn own(name: &'static str, package: &'static str) -> Binary {
 /// `cargo xtask assets`.
 pub(crate) fn print_folders() -> Result<()> {
     for release in [&NEWEST, &OLDEST] {
-        let folders = folders(release)?;
-        println!("{}: {}", release.minor, folders.to_string_lossy());
+        println!("{}: {}", release.minor, path_list(folders(release)?)?.to_string_lossy());
+    }
+    match node::missing() {
+        None => {
+            println!("node: {}", node::folders()?.to_string_lossy());
+            println!("images: {}", node::archives()?.to_string_lossy());
+        }
+        Some(reason) => println!("node: none, because {reason}"),
     }
     Ok(())
 }
 
-/// The folders, as in `PATH`, that together hold every binary of this release. What is missing
-/// is built first.
-pub(crate) fn folders(release: &'static Release) -> Result<OsString> {
+/// The folders that together hold every binary of this release's control plane. What is
+/// missing is built first.
+pub(crate) fn folders(release: &'static Release) -> Result<Vec<PathBuf>> {
+    folders_of(release, release.binaries)
+}
+
+/// The folders that together hold these binaries of this release.
+pub(crate) fn folders_of(release: &'static Release, binaries: &[Binary]) -> Result<Vec<PathBuf>> {
     let given = given(release);
     let mut folders: Vec<PathBuf> = Vec::new();
-    for binary in release.binaries {
+    for binary in binaries {
         let folder = match &given {
             Some(folder) if folder.join(binary.name).is_file() => folder.clone(),
             _ => built(release, binary)?,
@@ -80,7 +100,12 @@ pub(crate) fn folders(release: &'static Release) -> Result<OsString> {
             folders.push(folder);
         }
     }
-    std::env::join_paths(folders).context("a folder's name that cannot be part of a path list")
+    Ok(folders)
+}
+
+/// As in `PATH`.
+pub(crate) fn path_list(paths: Vec<PathBuf>) -> Result<OsString> {
+    std::env::join_paths(paths).context("a name that cannot be part of a path list")
 }
 
 /// `KUBEBUILDER_ASSETS`, where its API server is of this release.
@@ -103,16 +128,16 @@ fn given(release: &Release) -> Option<PathBuf> {
 /// The cache's folder with this binary in it.
 fn built(release: &'static Release, binary: &Binary) -> Result<PathBuf> {
     let release = binary.of.unwrap_or(release);
-    let module = run::root().join(format!("tests/kubernetes/v{}", release.minor));
-    let ldflags = ldflags(release);
-    let key = cache::key(&[&module.join("go.mod"), &module.join("go.sum")], &ldflags)?;
-    let folder = cache::folder()?.join("kubernetes").join(format!("{}-{key}", release.version));
-    let target = folder.join(binary.name);
-    if !Path::new(&target).is_file() {
-        println!("building {} of Kubernetes {} (the first time takes minutes)", binary.name, release.version);
-        golang::build(&module, binary.package, &ldflags, &target)?;
+    Program {
+        name: binary.name,
+        of: &format!("kubernetes/{}", release.version),
+        package: binary.package,
+        module: run::root().join(format!("tests/kubernetes/v{}", release.minor)),
+        inputs: &["go.mod", "go.sum"],
+        tags: "",
+        ldflags: &ldflags(release),
     }
-    Ok(folder)
+    .built()
 }
 
 /// Without these a Kubernetes binary takes itself for `v0.0.0-master`.

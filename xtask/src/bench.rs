@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 run::cargo(&["run", "--quiet", "--release", "--package", BENCHES, "--bin", program, "--"]);
             command.args(args.quick.then_some("--quick")).args(args.check.then_some("--check"));
             if *subject == Subject::Apiserver {
-                command.env(assets::VARIABLE, assets::folders(&assets::NEWEST)?);
+                command.env(assets::VARIABLE, assets::path_list(assets::folders(&assets::NEWEST)?)?);
             }
             run::check(&mut command)?;
         }

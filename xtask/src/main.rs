@@ -16,7 +16,10 @@ mod cache;
 mod checks;
 mod generate;
 mod golang;
+mod images;
 mod licences;
+mod node;
+mod packages;
 mod run;
 mod test;
 mod tls;
@@ -31,9 +34,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the Kubernetes binaries that the end-to-end tests run against
+    /// Build what the end-to-end tests run against: Kubernetes' programs, a node's, and images
     Assets,
-    /// Unit, golden and property tests, then the end-to-end tests on two Kubernetes versions
+    /// Build the image as `Dockerfile` says, with a base made here, and print the archive's name
+    Image,
+    /// Unit, golden and property tests, then end-to-end tests on two Kubernetes versions and on a node
     Test {
         /// Only tests whose name contains this, and other arguments for the test runners
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -58,6 +63,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Assets => assets::print_folders(),
+        Command::Image => images::print_archive(),
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Fmt => checks::fmt(),

@@ -67,6 +67,11 @@ pub(crate) fn watch(command: &mut Command, prefix: &str) -> Result<(bool, Vec<St
     Ok((status.success(), found))
 }
 
+/// Whether this is root. `id` asks the system; a library for one number would be too much.
+pub(crate) fn is_root() -> bool {
+    read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
 fn line(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));

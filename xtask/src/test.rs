@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::assets::{self, Release};
-use crate::run;
+use crate::{node, run};
 
 /// The line with which libtest, and runners like it, end.
 const CLOSING_LINE: &str = "test result:";
@@ -13,6 +13,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for release in [&assets::NEWEST, &assets::OLDEST] {
         results.push(end_to_end(release, args)?);
     }
+    results.push(on_a_node(args)?);
     run::announce("what the test runners said");
     for step in &results {
         println!("{}:", step.name);
@@ -47,9 +48,31 @@ fn workspace(args: &[String]) -> Result<Step> {
 fn end_to_end(release: &'static Release, args: &[String]) -> Result<Step> {
     let name = format!("end-to-end tests on Kubernetes {}", release.minor);
     run::announce(&name);
-    let folders = assets::folders(release)?;
+    let folders = assets::path_list(assets::folders(release)?)?;
     let mut command = run::cargo(&["test", "--package", "pod-hardener", "--test", "e2e", "--"]);
     command.args(args).env(assets::VARIABLE, folders);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
     Ok(Step { name, passed, closing_lines })
 }
+
+/// Where there can be no node, that is said; in CI it is a failure.
+fn on_a_node(args: &[String]) -> Result<Step> {
+    let name = format!("tests on a node of Kubernetes {}", assets::NEWEST.minor);
+    run::announce(&name);
+    let list = run::read(run::cargo(&NODE_TESTS).args(args).arg("--list"))?;
+    if !list.contains(": test") {
+        // Nothing to build, and to start, a node for.
+        return Ok(Step { name, passed: true, closing_lines: vec!["no test has such a name".to_owned()] });
+    }
+    if let Some(reason) = node::missing() {
+        println!("\nSKIPPED: none of the tests on a node ran: {reason}\n");
+        let passed = std::env::var_os("CI").is_none();
+        return Ok(Step { name, passed, closing_lines: vec![format!("SKIPPED: {reason}")] });
+    }
+    let mut command = run::cargo(&NODE_TESTS);
+    command.args(args).env(assets::VARIABLE, node::folders()?).env(node::IMAGES, node::archives()?);
+    let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
+    Ok(Step { name, passed, closing_lines })
+}
+
+const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];

@@ -1,0 +1,85 @@
+//! Our webhook in the cluster, installed as docs/install.md says: the API server reaches it by its Service.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::cluster::{ADMIN, until_ok};
+use crate::fixture::Fixture;
+use crate::machine;
+
+pub(crate) const NAMESPACE: &str = "pod-hardener";
+
+/// The annotation by which a pod says that it was hardened.
+pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
+
+/// Where `manifests/` says the image is, and where it is here.
+const IMAGE: (&str, &str, &str) = ("registry.example.com/pod-hardener", "localhost/pod-hardener", "dev");
+
+pub(crate) async fn install(fixture: &Fixture) {
+    let folder = machine::folder().expect("to be inside").join("install");
+    let base = folder.join("manifests");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"), &base);
+    let (name, new_name, tag) = IMAGE;
+    let overlay = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": ["manifests"],
+        "images": [{"name": name, "newName": new_name, "newTag": tag}],
+    });
+    std::fs::write(folder.join("kustomization.yaml"), overlay.to_string()).expect("a file");
+
+    let service = "pod-hardener.pod-hardener.svc";
+    let files = fixture.cluster.authority().issue_for("pod-hardener", &[service], &folder);
+    let path = |file: &Path| file.to_str().expect("UTF-8").to_owned();
+    let in_namespace = format!("--namespace={NAMESPACE}");
+    fixture.kubectl(&["apply", "-f", &path(&base.join("namespace.yaml"))]);
+    let (certificate, key) = (path(&files.certificate), path(&files.key));
+    let secret = ["create", "secret", "tls", "pod-hardener-tls", &in_namespace];
+    fixture.kubectl(&[&secret[..], &["--cert", &certificate, "--key", &key]].concat());
+    fixture.kubectl(&["apply", "-k", &path(&folder)]);
+    fixture.kubectl(&["rollout", "status", "deployment/pod-hardener", &in_namespace, "--timeout=120s"]);
+    let authority = BASE64_STANDARD.encode(fixture.cluster.authority().pem());
+    let patch = json!([{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": authority}]);
+    let webhook = ["patch", "mutatingwebhookconfiguration", "pod-hardener", "--type=json"];
+    fixture.kubectl(&[&webhook[..], &["--patch", &patch.to_string()]].concat());
+    until_called(fixture).await;
+}
+
+/// Patching a configuration returns before the API server goes by it.
+async fn until_called(fixture: &Fixture) {
+    let api = fixture.cluster.api(ADMIN);
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "until-called"},
+        "spec": {"containers": [{"name": "app", "image": "app"}]},
+    });
+    until_ok("the webhook is called by its Service", async || {
+        match api.create("/api/v1/namespaces/default/pods?dryRun=All", &pod).await {
+            Ok(accepted) if is_hardened(&accepted.object) => Ok(()),
+            Ok(_) => Err("the pod is admitted as it was sent".to_owned()),
+            Err(refused) => Err(refused.message),
+        }
+    })
+    .await;
+}
+
+/// Whether the pod says so.
+pub(crate) fn is_hardened(pod: &Value) -> bool {
+    pod["metadata"]["annotations"][HARDENED].is_string()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let (from, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).expect("an entry");
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a copy");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Images as OCI archives, made without a registry: ours by `Dockerfile`, and small ones for the tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::golang::Program;
+use crate::packages::{self, Want};
+use crate::{cache, run};
+
+const SUITE: &str = "bookworm";
+
+/// What the image is called on the tests' node.
+const POD_HARDENER: &str = "localhost/pod-hardener:dev";
+
+const PACKAGES: &[Want] =
+    &[Want { what: "mmdebstrap", package: "mmdebstrap" }, Want { what: "buildah", package: "buildah" }];
+
+/// What of this checkout decides what the image holds.
+const SOURCES: &[&str] = &[
+    ".cargo",
+    ".dockerignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "Dockerfile",
+    "LICENSE",
+    "README.md",
+    "src",
+    "tests/node/images/builder",
+];
+
+/// `cargo xtask image`.
+pub(crate) fn print_archive() -> Result<()> {
+    println!("{}", pod_hardener()?.display());
+    Ok(())
+}
+
+/// The image that `Dockerfile` describes.
+pub(crate) fn pod_hardener() -> Result<PathBuf> {
+    let mut files = Vec::new();
+    for source in SOURCES {
+        list(&run::root().join(source), &mut files)?;
+    }
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let rustc = run::read(Command::new("rustc").arg("-vV").current_dir(run::root()))?;
+    archive("pod-hardener", &cache::key(&files, &rustc)?, |target| {
+        let sysroot = run::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(run::root()))?;
+        let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc has no host")?;
+        run::check(&mut run::cargo(&["fetch", "--locked", "--target", host]))?;
+        let key = cache::key(&[&run::root().join("Cargo.lock")], &rustc)?;
+        let built = cache::folder()?.join(format!("images/build-{key}"));
+        forget_ours(&built.join(host).join("release/.fingerprint"))?;
+        std::fs::create_dir_all(&built).with_context(|| format!("cannot create {}", built.display()))?;
+        let store = Store::new()?;
+        let base = store.folder("builder")?;
+        copy(&run::root().join("tests/node/images/builder/Dockerfile"), &base.join("Dockerfile"))?;
+        copy(&debian("gcc,libc6-dev", "minbase")?, &base.join("root.tar"))?;
+        store.build("localhost/builder", &base, &[])?;
+        let volumes = [
+            format!("--volume={}:/rust:ro", sysroot.trim()),
+            format!("--volume={}:/cargo/registry:ro", cargo_home()?.join("registry").display()),
+            format!("--volume={}:/src/target", built.display()),
+            "--build-arg=BUILDER=localhost/builder".to_owned(),
+        ];
+        store.build(POD_HARDENER, &run::root(), &volumes)?;
+        store.save(POD_HARDENER, target)
+    })
+}
+
+/// The image that holds a pod's namespaces.
+pub(crate) fn pause() -> Result<PathBuf> {
+    let module = run::root().join("tests/node/pause");
+    let folder = Program {
+        name: "pause",
+        of: "node/pause",
+        package: ".",
+        module,
+        inputs: &["go.mod", "main.go"],
+        tags: "netgo",
+        ldflags: "-s -w",
+    }
+    .built()?;
+    small("pause", || Ok(folder.join("pause")))
+}
+
+/// An image with a shell and a web server.
+pub(crate) fn busybox() -> Result<PathBuf> {
+    small("busybox", || {
+        let tar = debian("busybox-static", "extract")?;
+        let folder = tar.with_extension("");
+        let file = folder.join("bin/busybox");
+        if !file.is_file() {
+            create(&folder)?;
+            run::check(Command::new("tar").arg("-C").arg(&folder).arg("-xf").arg(&tar).arg("./bin/busybox"))?;
+        }
+        Ok(file)
+    })
+}
+
+/// The image `localhost/NAME:1` of one program, as its Dockerfile in the tests' folder says.
+fn small(name: &str, program: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+    let dockerfile = run::root().join(format!("tests/node/images/{name}/Dockerfile"));
+    archive(name, &cache::key(&[&dockerfile], SUITE)?, |target| {
+        let store = Store::new()?;
+        let context = store.folder(name)?;
+        copy(&dockerfile, &context.join("Dockerfile"))?;
+        copy(&program()?, &context.join(name))?;
+        let image = format!("localhost/{name}:1");
+        store.build(&image, &context, &[])?;
+        store.save(&image, target)
+    })
+}
+
+/// An image's archive in the cache, made where it is missing: whole or not at all.
+fn archive(name: &str, key: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let folder = cache::folder()?.join("images");
+    create(&folder)?;
+    let target = folder.join(format!("{name}-{key}.oci.tar"));
+    // One build at a time: they share what was built before.
+    let lock = std::fs::File::create(folder.join("lock")).context("cannot create the cache's lock")?;
+    lock.lock().context("cannot lock the cache")?;
+    if !target.is_file() {
+        println!("building the image {name}");
+        packages::need(PACKAGES)?;
+        let unfinished = target.with_extension(format!("unfinished-{}", std::process::id()));
+        make(&unfinished)?;
+        std::fs::rename(&unfinished, &target)
+            .with_context(|| format!("cannot put {} in place", target.display()))?;
+    }
+    Ok(target)
+}
+
+/// The files of Debian packages, as an archive in the cache.
+fn debian(include: &str, variant: &str) -> Result<PathBuf> {
+    let key = cache::key(&[], &format!("{SUITE} {variant} {include}"))?;
+    let target = cache::folder()?.join(format!("images/debian-{key}.tar"));
+    if !target.is_file() {
+        let unfinished = target.with_extension(format!("unfinished-{}", std::process::id()));
+        run::check(
+            Command::new("mmdebstrap")
+                .args(["--quiet", "--format=tar"])
+                .arg(format!("--variant={variant}"))
+                .arg(format!("--include={include}"))
+                .arg(SUITE)
+                .arg(&unfinished),
+        )?;
+        std::fs::rename(&unfinished, &target)
+            .with_context(|| format!("cannot put {} in place", target.display()))?;
+    }
+    Ok(target)
+}
+
+/// So that what was built from another checkout does not pass for ours: cargo goes by times.
+fn forget_ours(fingerprints: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(fingerprints) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("pod-hardener-") {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(own) = std::env::var_os("CARGO_HOME") {
+        return std::path::absolute(own).context("CARGO_HOME");
+    }
+    match std::env::home_dir() {
+        Some(home) => Ok(home.join(".cargo")),
+        None => bail!("neither CARGO_HOME nor HOME is set"),
+    }
+}
+
+/// Every file at or below this path, in a fixed order.
+fn list(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_path_buf());
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut entries = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    entries.sort();
+    entries.iter().try_for_each(|entry| list(entry, files))
+}
+
+fn create(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let copied = std::fs::copy(from, to);
+    copied.with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+/// Buildah's images of one build, thrown away with it.
+struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    fn new() -> Result<Self> {
+        let folder = cache::folder()?.join(format!("images/store-{}", std::process::id()));
+        create(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// A folder in it, to build in.
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join(name);
+        create(&folder)?;
+        Ok(folder)
+    }
+
+    fn build(&self, image: &str, context: &Path, args: &[String]) -> Result<()> {
+        let mut command = self.buildah(&["build", "--isolation=chroot", "--quiet", "--pull-never"]);
+        run::check(command.arg(format!("--tag={image}")).args(args).arg(context))
+    }
+
+    fn save(&self, image: &str, target: &Path) -> Result<()> {
+        let to = format!("oci-archive:{}:{image}", target.display());
+        run::check(self.buildah(&["push", "--quiet", image]).arg(to))
+    }
+
+    fn buildah(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("buildah");
+        command.arg("--root").arg(self.folder.join("root")).arg("--runroot").arg(self.folder.join("run"));
+        // The only driver that works on every file system.
+        command.arg("--storage-driver=vfs").args(args);
+        command
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _left = std::fs::remove_dir_all(&self.folder);
+    }
+}
