@@ -1,6 +1,6 @@
 //! What every test gets: a cluster with a node, and our webhook in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -14,14 +14,15 @@ use crate::{api, installation};
 pub(crate) struct Fixture {
     pub(crate) cluster: Cluster,
     node: Node,
+    images: Vec<PathBuf>,
 }
 
 impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
-    pub(crate) async fn start(binaries: &Binaries, images: &[PathBuf]) -> Self {
+    pub(crate) async fn start(binaries: &Binaries, images: Vec<PathBuf>) -> Self {
         let cluster = Cluster::start_at(binaries, Some(machine::ADDRESS)).await;
-        let node = Node::start(binaries, &cluster, images).await;
-        let fixture = Self { cluster, node };
+        let node = Node::start(binaries, &cluster, &images).await;
+        let fixture = Self { cluster, node, images };
         installation::install(&fixture).await;
         fixture
     }
@@ -31,10 +32,23 @@ impl Fixture {
         let api = self.cluster.api(ADMIN);
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         api.create("/api/v1/namespaces", &object).await.expect("a namespace");
+        self.existing_namespace(name).await
+    }
+
+    /// A namespace that is there, as soon as pods can be created in it.
+    pub(crate) async fn existing_namespace(&self, name: &str) -> Namespace<'_> {
+        let api = self.cluster.api(ADMIN);
         let account = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
         until(&format!("{name} has its default service account"), async || api.get(&account).await.is_ok())
             .await;
         Namespace { fixture: self, name: name.to_owned(), api }
+    }
+
+    /// The archive of an image, by what its name begins with.
+    pub(crate) fn image(&self, name: &str) -> &Path {
+        let is_it =
+            |file: &&PathBuf| file.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
+        self.images.iter().find(is_it).expect("an image")
     }
 
     /// Runs kubectl, which is to succeed.
@@ -68,15 +82,18 @@ impl Namespace<'_> {
         created.unwrap_or_else(|refused| panic!("{} refused: {refused:?}", object["metadata"]))
     }
 
-    /// Creates the pod, and waits until it runs and is ready.
-    pub(crate) async fn run_pod(&self, pod: &Value) {
+    /// Creates the pod, waits until it runs and is ready, and says what it is then.
+    pub(crate) async fn run_pod(&self, pod: &Value) -> Value {
         self.create("pods", pod).await;
         let name = pod["metadata"]["name"].as_str().expect("a name");
         let path = self.path(&format!("pods/{name}"));
+        let mut found = Value::Null;
         until(&format!("{name} is ready"), async || {
-            self.api.get(&path).await.is_ok_and(|pod| is_ready(&pod.object))
+            found = self.api.get(&path).await.expect("a pod").object;
+            is_ready(&found)
         })
         .await;
+        found
     }
 
     /// Runs kubectl in the namespace; it is to succeed.

@@ -1,6 +1,7 @@
 //! Our webhook in the cluster, installed as docs/install.md says: the API server reaches it by its Service.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cluster::{ADMIN, until_ok};
 use crate::fixture::Fixture;
 use crate::machine;
+use crate::{Test, test};
 
 pub(crate) const NAMESPACE: &str = "pod-hardener";
 
@@ -17,6 +19,39 @@ pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 
 /// Where `manifests/` says the image is, and where it is here.
 const IMAGE: (&str, &str, &str) = ("registry.example.com/pod-hardener", "localhost/pod-hardener", "dev");
+
+/// The most that the image's archive may take.
+const MAX_BYTES: u64 = 25_000_000;
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        test("installation::the_image_is_small", the_image_is_small),
+        test("installation::the_image_names_a_user", the_image_names_a_user),
+    ]
+}
+
+async fn the_image_is_small(fixture: Arc<Fixture>) {
+    let size = fixture.image("pod-hardener").metadata().expect("an archive").len();
+    assert!(size <= MAX_BYTES, "{size} bytes");
+}
+
+/// By its number, or kubelet could not tell that it is not root. Where nobody hardens the pod.
+async fn the_image_names_a_user(fixture: Arc<Fixture>) {
+    let namespace = fixture.existing_namespace("kube-system").await;
+    let (_, image, tag) = IMAGE;
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "alone"},
+        "spec": {
+            "securityContext": {"runAsNonRoot": true},
+            "containers": [{"name": "alone", "image": format!("{image}:{tag}")}],
+        },
+    });
+    let pod = namespace.run_pod(&pod).await;
+    assert_eq!(pod["status"]["containerStatuses"][0]["user"]["linux"]["uid"], 65532);
+    assert!(!is_hardened(&pod));
+}
 
 pub(crate) async fn install(fixture: &Fixture) {
     let folder = machine::folder().expect("to be inside").join("install");

@@ -69,7 +69,7 @@ where
 }
 
 fn tests() -> Vec<Test> {
-    [workloads::tests(), hardened::tests()].into_iter().flatten().collect()
+    [hardened::tests(), installation::tests(), workloads::tests()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     let binaries = Binaries(std::env::split_paths(&assets).collect());
     let images: Vec<PathBuf> = std::env::split_paths(&images).collect();
     let runtime = Runtime::new().expect("a runtime");
-    let fixture = Arc::new(runtime.block_on(Fixture::start(&binaries, &images)));
+    let fixture = Arc::new(runtime.block_on(Fixture::start(&binaries, images)));
     println!("Kubernetes {}", fixture.cluster.version());
     let conclusion = libtest_mimic::run(&args, trials(&runtime, &fixture));
     fixture.stop();

@@ -13,6 +13,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("workloads::the_node_is_ready", the_node_is_ready),
         test("workloads::logs_and_exec", logs_and_exec),
+        test("workloads::a_pod_reaches_the_api_server", a_pod_reaches_the_api_server),
         test("workloads::a_pod_in_a_user_namespace", a_pod_in_a_user_namespace),
     ]
 }
@@ -45,6 +46,13 @@ async fn logs_and_exec(fixture: Arc<Fixture>) {
     namespace.run_pod(&pod("app", "echo it starts")).await;
     assert_eq!(namespace.kubectl(&["logs", "app"]), "it starts\n");
     assert_eq!(namespace.shell("app", "echo it runs"), "it runs\n");
+}
+
+async fn a_pod_reaches_the_api_server(fixture: Arc<Fixture>) {
+    let namespace = fixture.namespace("reaches-the-api-server").await;
+    namespace.run_pod(&pod("app", "true")).await;
+    let script = "nc -w 10 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT < /dev/null && echo it answers";
+    assert_eq!(namespace.shell("app", script), "it answers\n");
 }
 
 async fn a_pod_in_a_user_namespace(fixture: Arc<Fixture>) {

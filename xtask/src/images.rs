@@ -1,5 +1,6 @@
 //! Images as OCI archives, made without a registry: ours by `Dockerfile`, and small ones for the tests.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -201,10 +202,29 @@ struct Store {
 }
 
 impl Store {
+    /// Of one build at a time, so one that is there is of a build that was killed.
     fn new() -> Result<Self> {
-        let folder = cache::folder()?.join(format!("images/store-{}", std::process::id()));
-        create(&folder)?;
-        Ok(Self { folder })
+        let folder = cache::folder()?.join("images/store");
+        let store = Self { folder };
+        store.remove();
+        create(&store.folder)?;
+        // Else it looks, and leaves a lock, where this machine's networks are configured.
+        let config = format!("[network]\nnetwork_config_dir = \"{}\"\n", store.folder("networks")?.display());
+        let file = store.config();
+        std::fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(store)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("containers.conf")
+    }
+
+    fn remove(&self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.folder)
+            && error.kind() != ErrorKind::NotFound
+        {
+            println!("cannot remove {}: {error}", self.folder.display());
+        }
     }
 
     /// A folder in it, to build in.
@@ -228,13 +248,13 @@ impl Store {
         let mut command = Command::new("buildah");
         command.arg("--root").arg(self.folder.join("root")).arg("--runroot").arg(self.folder.join("run"));
         // The only driver that works on every file system.
-        command.arg("--storage-driver=vfs").args(args);
+        command.arg("--storage-driver=vfs").args(args).env("CONTAINERS_CONF", self.config());
         command
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        let _left = std::fs::remove_dir_all(&self.folder);
+        self.remove();
     }
 }
