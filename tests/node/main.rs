@@ -53,13 +53,16 @@ const LATER: &str = "later";
 /// Pods start slowly on a small machine; a test waits most of the time.
 const THREADS: usize = 4;
 
+/// The test itself, which is not to return when it fails.
+type Run = Box<dyn FnOnce(&Handle, Arc<Fixture>) + Send>;
+
 /// One test, not yet bound to a cluster.
 struct Test {
     name: &'static str,
-    run: Box<dyn FnOnce(&Handle, Arc<Fixture>) + Send>,
+    run: Run,
 }
 
-/// Makes a test of an async function, which is not to return when it fails.
+/// Makes a test of an async function.
 fn test<F, T>(name: &'static str, run: F) -> Test
 where
     F: FnOnce(Arc<Fixture>) -> T + Send + 'static,
