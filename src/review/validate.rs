@@ -185,8 +185,9 @@ impl Case<'_> {
 
     /// A controller that only carries on a template that was checked where it was written.
     fn carries_on(&self) -> bool {
-        controllers::is_built_in(self.username())
-            && self.object.metadata.controller().is_some_and(controllers::is_checked)
+        let owner = self.object.metadata.controller();
+        controllers::is_controller(self.username())
+            && owner.is_some_and(|(version, kind)| controllers::is_checked_owner(version, kind))
     }
 
     /// The rules from which the requester must be allowed to exempt.
@@ -201,7 +202,8 @@ impl Case<'_> {
         }
         let terms = Terms { prefix: &policy.annotation_prefix, pin_images: exemptions.pin_images };
         if self.kind == Kind::Namespace {
-            return demands_namespace(self.old, self.pod, terms);
+            let old = self.old.and_then(|old| old.metadata.as_ref());
+            return demands_namespace(old, &self.pod.metadata.clone().unwrap_or_default(), terms.prefix);
         }
         demands(self.old, self.pod, terms)
     }

@@ -105,8 +105,8 @@ fn only_what_matters_is_said() {
     let replica_set = review(|request| {
         request["resource"]["resource"] = json!("replicasets");
         request["userInfo"] = json!({"username": "system:serviceaccount:kube-system:deployment-controller"});
-        request["object"]["metadata"] =
-            json!({"ownerReferences": [{"kind": "Deployment", "controller": true}]});
+        request["object"]["metadata"] = json!({"ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "Deployment", "controller": true}]});
     });
     quiet(&replica_set, RBAC);
 }
@@ -200,7 +200,8 @@ fn every_kind_is_asked_about_and_trusted_controllers_are_not() {
         };
         assert!(is_asked(&|_| {}, RBAC), "{resource}");
         let owned = |request: &mut Value| {
-            request["object"]["metadata"]["ownerReferences"] = json!([{"kind": "Job", "controller": true}]);
+            request["object"]["metadata"]["ownerReferences"] = json!([
+                {"apiVersion": "batch/v1", "kind": "Job", "controller": true}]);
         };
         assert!(is_asked(&owned, RBAC), "{resource}: anybody can say of whom it is");
         let by =
