@@ -20,6 +20,9 @@ pub fn warnings(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<Strin
         let key = &refusal.key;
         lines.push(format!("{WHO}: annotation {key} is not honoured: {}", refusal.message));
     }
+    for remark in &hardened.remarks {
+        lines.push(format!("{WHO}: {}", remark.message));
+    }
     if !hardened.annotated {
         lines.push(format!("{WHO}: the pod's annotations are full: hardened without a note in them"));
     }

@@ -16,6 +16,7 @@ fn record(dry_run: bool) -> Record {
         results: Results::default(),
         exempted: [RuleId::seccomp].into_iter().collect::<RuleSet>(),
         refusals: vec![RefusalReason::Expired],
+        remarks: Vec::new(),
         dry_run,
     }
 }

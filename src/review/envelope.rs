@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
+use super::question::Requester;
 use crate::view::{Pod, Text};
 
 /// An AdmissionReview with the pod in it, all borrowed from the body.
@@ -72,9 +74,32 @@ pub struct GroupVersionResource<'a> {
 /// `request.userInfo`
 #[derive(Debug, Default, Deserialize)]
 pub struct UserInfo<'a> {
+    /// The user's name.
+    #[serde(borrow, default)]
+    pub username: Text<'a>,
+    /// The user's uid.
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
+    /// What the authenticator adds: read only where somebody is asked about the user.
+    #[serde(borrow)]
+    pub extra: Option<&'a RawValue>,
     /// The user's groups.
     #[serde(borrow)]
     pub groups: Option<Vec<Text<'a>>>,
+}
+
+impl UserInfo<'_> {
+    /// The user, for a SubjectAccessReview.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        let owned = |text: &Text<'_>| text.as_str().to_owned();
+        Requester {
+            username: owned(&self.username),
+            uid: self.uid.as_ref().map(owned).unwrap_or_default(),
+            groups: self.groups.iter().flatten().map(owned).collect(),
+            extra: self.extra.and_then(|extra| serde_json::from_str(extra.get()).ok()).unwrap_or_default(),
+        }
+    }
 }
 
 /// `request.oldObject`: which ephemeral containers were there.

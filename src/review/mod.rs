@@ -3,6 +3,7 @@
 mod answer;
 mod envelope;
 mod question;
+mod trust;
 
 pub use answer::{Answer, Outcome, Record, answer, answer_failure, reply};
 pub use envelope::{AdmissionReview, GroupVersionResource, OldPod, Request, ReviewError, UserInfo};
