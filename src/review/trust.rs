@@ -6,25 +6,12 @@ use std::sync::Arc;
 use super::envelope::UserInfo;
 use super::question::{Question, Told, World};
 use crate::annotation::EXEMPT_ADOPTED;
+use crate::authority::controllers;
 use crate::cluster::{Check, Uid, parse_uid};
 use crate::facts::Grants;
 use crate::harden::Hardened;
 use crate::rules::RuleSet;
 use crate::subject::{Reach, Subject};
-
-/// The accounts of the built-in workload controllers, in `kube-system`.
-const ACCOUNTS: [&str; 7] = [
-    "deployment-controller",
-    "replicaset-controller",
-    "statefulset-controller",
-    "daemon-set-controller",
-    "job-controller",
-    "cronjob-controller",
-    "replication-controller",
-];
-const ACCOUNT: &str = "system:serviceaccount:kube-system:";
-/// All controllers, where they have no credentials of their own (`--use-service-account-credentials=false`).
-const ALL: &str = "system:kube-controller-manager";
 
 /// What makes pods, of the kinds whose templates are checked.
 const CHECKED: [(&str, &str); 5] = [
@@ -58,11 +45,8 @@ pub(super) enum Settled {
 impl<'r> Maker<'r> {
     /// For ephemeral containers always the requester: annotations of a pod can change where nobody checks them.
     pub(super) fn of(user: Option<&'r UserInfo<'r>>, subject: &Subject<'_, '_>) -> Self {
-        let made_by_controller = subject.reach == Reach::Pod
-            && user.is_some_and(|user| {
-                let account = user.username.strip_prefix(ACCOUNT);
-                account.is_some_and(|account| ACCOUNTS.contains(&account)) || user.username == ALL
-            });
+        let made_by_controller =
+            subject.reach == Reach::Pod && user.is_some_and(|user| controllers::is_built_in(&user.username));
         let owner = || {
             let owner = subject.pod.metadata.as_ref()?.controller.0.as_ref()?;
             let is_checked = CHECKED.contains(&(owner.api_version.as_str(), owner.kind.as_str()));
