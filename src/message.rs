@@ -30,6 +30,9 @@ fn lines(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, who: &str, verb: &s
         let key = &refusal.key;
         lines.push(format!("{who}: annotation {key} is not honoured: {}", refusal.message));
     }
+    for remark in &hardened.remarks {
+        lines.push(format!("{WHO}: {}", remark.message));
+    }
     if !hardened.annotated {
         lines.push(format!("{who}: the pod's annotations are full: hardened without a note in them"));
     }

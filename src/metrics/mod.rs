@@ -91,6 +91,7 @@ pub struct Metrics {
     rule_results: Vec<IntCounter>,
     exemptions: Vec<IntCounter>,
     refusals: Vec<IntCounter>,
+    remarks: Vec<IntCounter>,
     request_bytes: IntCounter,
     response_bytes: IntCounter,
     certificate_expiry: IntGauge,
@@ -167,6 +168,7 @@ impl Metrics {
             rule_results: counters(&registry, &table::RULE_RESULTS)?,
             exemptions: counters(&registry, &table::EXEMPTIONS)?,
             refusals: counters(&registry, &table::REFUSALS)?,
+            remarks: counters(&registry, &table::REMARKS)?,
             request_bytes: counter(&registry, &table::REQUEST_BYTES)?,
             response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
@@ -215,6 +217,7 @@ impl Metrics {
         }
         record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
         record.refusals.iter().for_each(|reason| count(&self.refusals, *reason as usize));
+        record.remarks.iter().for_each(|reason| count(&self.remarks, *reason as usize));
     }
 
     /// The API server took so long to say whether somebody may exempt.

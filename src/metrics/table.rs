@@ -1,6 +1,7 @@
 //! Every metric there is: name, type, help, labels. The registry and the docs page are made from this table.
 
 use crate::annotation::RefusalReason;
+use crate::harden::RemarkReason;
 use crate::inventory::Left;
 use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
@@ -102,6 +103,12 @@ pub(super) const REFUSALS: Family = family(
     Kind::Counter,
     "Annotations that were not honoured, by why.",
     &[label("reason", || RefusalReason::ALL.map(RefusalReason::as_str).to_vec())],
+);
+pub(super) const REMARKS: Family = family(
+    "pod_hardener_policy_choices_refused_total",
+    Kind::Counter,
+    "Pods for which a policy was named or chosen that does not apply, by why.",
+    &[label("reason", || RemarkReason::ALL.map(RemarkReason::as_str).to_vec())],
 );
 pub(super) const IN_FLIGHT: Family = family(
     "pod_hardener_requests_in_flight",
@@ -229,6 +236,7 @@ pub const TABLE: &[Family] = &[
     RULE_RESULTS,
     EXEMPTIONS,
     REFUSALS,
+    REMARKS,
     IN_FLIGHT,
     REJECTED,
     PANICS,

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::annotation::RefusalReason;
-use crate::harden::Results;
+use crate::harden::{RemarkReason, Results};
 use crate::review::{Outcome, ReviewError};
 use crate::rules::{RuleId, RuleSet};
 
@@ -16,6 +16,7 @@ fn record(dry_run: bool) -> Record {
         results: Results::default(),
         exempted: [RuleId::seccomp].into_iter().collect::<RuleSet>(),
         refusals: vec![RefusalReason::Expired],
+        remarks: vec![RemarkReason::UnknownPolicy],
         notes: Vec::new(),
         dry_run,
     }
@@ -65,6 +66,7 @@ fn reviews_are_counted_under_their_labels() {
         "pod_hardener_admission_duration_seconds_bucket{endpoint=\"mutate\",le=\"0.0001\"} 1",
         "pod_hardener_exemptions_honoured_total{rule=\"seccomp\"} 1",
         "pod_hardener_exemptions_refused_total{reason=\"expired\"} 1",
+        "pod_hardener_policy_choices_refused_total{reason=\"unknown-policy\"} 1",
         "pod_hardener_request_bytes_total 10",
         "pod_hardener_response_bytes_total 20",
     ] {

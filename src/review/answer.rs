@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
+use super::trust::{Maker, Settled};
 use crate::annotation::RefusalReason;
 use crate::cluster::Cluster;
-use crate::facts::Facts;
-use crate::harden::{Hardened, Results, harden};
+use crate::facts::{Facts, Grants};
+use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
@@ -82,6 +83,8 @@ pub struct Record {
     pub exempted: RuleSet,
     /// Why annotations were not honoured.
     pub refusals: Vec<RefusalReason>,
+    /// What there was to say of the choice of the policy.
+    pub remarks: Vec<RemarkReason>,
     /// What the owner of the workload is to be told.
     pub notes: Vec<Note>,
     /// Whether nothing will be stored: then nothing is to be counted.
@@ -167,24 +170,38 @@ pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record 
         results: Results::default(),
         exempted: RuleSet::default(),
         refusals: Vec::new(),
+        remarks: Vec::new(),
         notes: Vec::new(),
         dry_run: request.dry_run == Some(true),
     }
 }
 
-fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Result<Reply, ReviewError> {
+fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Result<Reply, ReviewError> {
     let known = request.old_object.as_ref().map(OldPod::ephemeral_containers).unwrap_or_default();
     let Some(reach) = reach(request, &known) else { return Ok(Reply::Answer(skip(request))) };
     let pod = request.object.as_ref().ok_or(ReviewError::NoObject)?;
     let Some(subject) = Subject::new(pod, reach) else { return Ok(Reply::Answer(skip(request))) };
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    let facts = Facts {
+    let user = request.user_info.as_ref();
+    let maker = Maker::of(user, &subject);
+    let mut facts = Facts {
         namespace,
         space: world.cluster.space(namespace),
         account: world.cluster.account(namespace, subject.spec.account()),
+        requester: user.map_or("", |user| user.username.as_str()),
+        grants: maker.grants(world, told),
         ..Facts::default()
     };
-    let hardened = harden(&subject, world.policies, &facts, world.now);
+    let mut hardened = harden(&subject, world.policies, &facts, world.now);
+    // Most pods want nothing that somebody would have to stand behind.
+    if !hardened.asks.is_empty() {
+        match maker.settle(&hardened, &subject, namespace, world, told) {
+            Settled::Ask(question) => return Ok(Reply::Ask(question)),
+            Settled::Trusted => facts.grants = Grants::Trusted,
+            Settled::Unverified(check) => facts.check = check,
+        }
+        hardened = harden(&subject, world.policies, &facts, world.now);
+    }
     let mut record = record(request, &hardened.policy.name);
     if record.name.is_empty() {
         let metadata = pod.metadata.as_ref();
@@ -198,6 +215,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Resu
         record.notes = notes(&hardened, &subject);
     }
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
+    record.remarks = hardened.remarks.iter().map(|remark| remark.reason).collect();
     let mut out = Writer::new(&request.uid);
     out.allow();
     out.warnings(&warnings(&hardened, &subject));

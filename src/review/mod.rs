@@ -4,6 +4,7 @@ mod answer;
 mod envelope;
 mod note;
 mod question;
+mod trust;
 mod validate;
 mod workload;
 

@@ -139,7 +139,7 @@ impl Case<'_> {
         let pod = if self.kind == Kind::Namespace { &empty } else { self.pod };
         let Some(subject) = Subject::new(pod, Reach::Pod) else { return skip(self.request) };
         let facts = self.facts(&subject);
-        let policy = self.world.policies.select(&facts, &subject);
+        let policy = self.world.policies.select(&facts, &subject).policy;
         let demanded = self.demanded(policy);
         let (may, unreachable) = match told.may {
             None if !demanded.is_empty() => return Reply::Ask(self.question(demanded)),

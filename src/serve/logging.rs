@@ -69,6 +69,7 @@ pub(super) fn decision(endpoint: Endpoint, record: &Record) {
         observed = rules(RuleResult::Observed),
         impossible = rules(RuleResult::Impossible),
         refused_annotations = record.refusals.len(),
+        refused_policy = record.remarks.first().map(|reason| reason.as_str()),
         "reviewed"
     );
 }
