@@ -42,6 +42,8 @@ pub enum Grants {
     Trusted,
     /// Nobody was asked yet: none is honoured, and [`crate::harden::Hardened::asks`] says for which to ask.
     Unasked,
+    /// Who may exempt could not be found out: none is honoured, as nobody may be assumed to be allowed.
+    Unreachable,
     /// The requester may exempt from these rules.
     Rules(RuleSet),
     /// A controller made the pod, and its template was never checked.
@@ -55,7 +57,7 @@ impl Grants {
         match self {
             Self::Trusted => RuleSet::all(),
             Self::Rules(rules) => rules,
-            Self::Unasked | Self::Unverified => RuleSet::default(),
+            Self::Unasked | Self::Unreachable | Self::Unverified => RuleSet::default(),
         }
     }
 }

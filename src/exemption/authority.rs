@@ -38,6 +38,9 @@ fn unauthorized(rule: RuleId, terms: &Terms<'_>) -> String {
     if facts.space.is_none() {
         return format!("nobody can be asked who may exempt from {rule}: this server knows no cluster");
     }
+    if facts.grants == Grants::Unreachable {
+        return format!("the API server could not be asked who may exempt from {rule}: try again");
+    }
     format!(
         "user {} may not exempt from {rule} in namespace {}: grant verb exempt, apiGroup pod-hardener.dev, resource \
          rules, resourceNames [{rule}]",
@@ -49,6 +52,9 @@ fn unauthorized_to_many(rules: RuleSet, terms: &Terms<'_>) -> String {
     let facts = terms.facts;
     if facts.space.is_none() {
         return "nobody can be asked who may exempt: this server knows no cluster".to_owned();
+    }
+    if facts.grants == Grants::Unreachable {
+        return "the API server could not be asked who may exempt: try again".to_owned();
     }
     let rules = if rules == RuleSet::all() { "any rule".to_owned() } else { list(rules) };
     format!(

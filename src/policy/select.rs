@@ -131,7 +131,9 @@ impl PolicySet {
         let weakens = blend.weakens;
         let granted = match grants {
             Grants::Rules(rules) => weakens.without(rules).is_empty(),
-            Grants::Trusted | Grants::Unasked | Grants::Unverified => weakens.is_empty(),
+            Grants::Trusted | Grants::Unasked | Grants::Unreachable | Grants::Unverified => {
+                weakens.is_empty()
+            }
         };
         let applied = if granted { &blend.granted } else { &blend.withheld };
         Selection {
