@@ -21,6 +21,8 @@ pub struct Facts<'f> {
     pub requester: &'f str,
     /// Whose word stands behind the pod's exemptions.
     pub grants: Grants,
+    /// Whether nobody could be asked, as the API server did not answer.
+    pub unreachable: bool,
     /// The check of templates that is in place; looked at only to say how one that is older is adopted.
     pub check: Option<Arc<Check>>,
 }

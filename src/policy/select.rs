@@ -171,7 +171,7 @@ impl PolicySet {
     }
 
     /// The built-in `restricted`: the first of the presets.
-    fn fallback(&self) -> &Policy {
+    pub(super) fn fallback(&self) -> &Policy {
         &self.policies[self.loaded]
     }
 }
