@@ -21,6 +21,8 @@ pub struct Facts<'f> {
     pub requester: &'f str,
     /// Whose word stands behind the pod's exemptions.
     pub grants: Grants,
+    /// Whether nobody could be asked, as the API server did not answer.
+    pub unreachable: bool,
     /// The check of templates that is in place; looked at only to say how one that is older is adopted.
     pub check: Option<Arc<Check>>,
 }
@@ -42,8 +44,6 @@ pub enum Grants {
     Trusted,
     /// Nobody was asked yet: none is honoured, and [`crate::harden::Hardened::asks`] says for which to ask.
     Unasked,
-    /// Who may exempt could not be found out: none is honoured, as nobody may be assumed to be allowed.
-    Unreachable,
     /// The requester may exempt from these rules.
     Rules(RuleSet),
     /// A controller made the pod, and its template was never checked.
@@ -57,7 +57,7 @@ impl Grants {
         match self {
             Self::Trusted => RuleSet::all(),
             Self::Rules(rules) => rules,
-            Self::Unasked | Self::Unreachable | Self::Unverified => RuleSet::default(),
+            Self::Unasked | Self::Unverified => RuleSet::default(),
         }
     }
 }

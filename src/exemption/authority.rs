@@ -38,8 +38,11 @@ fn unauthorized(rule: RuleId, terms: &Terms<'_>) -> String {
     if facts.space.is_none() {
         return format!("nobody can be asked who may exempt from {rule}: this server knows no cluster");
     }
-    if facts.grants == Grants::Unreachable {
-        return format!("the API server could not be asked who may exempt from {rule}: try again");
+    if facts.unreachable {
+        return format!(
+            "the API server did not say whether user {} may exempt from {rule}: try again",
+            facts.requester
+        );
     }
     format!(
         "user {} may not exempt from {rule} in namespace {}: grant verb exempt, apiGroup pod-hardener.dev, resource \
@@ -53,8 +56,8 @@ fn unauthorized_to_many(rules: RuleSet, terms: &Terms<'_>) -> String {
     if facts.space.is_none() {
         return "nobody can be asked who may exempt: this server knows no cluster".to_owned();
     }
-    if facts.grants == Grants::Unreachable {
-        return "the API server could not be asked who may exempt: try again".to_owned();
+    if facts.unreachable {
+        return format!("the API server did not say whether user {} may exempt: try again", facts.requester);
     }
     let rules = if rules == RuleSet::all() { "any rule".to_owned() } else { list(rules) };
     format!(

@@ -2,6 +2,7 @@
 
 mod document;
 mod error;
+mod explain;
 mod in_force;
 mod load;
 mod preset;
@@ -14,6 +15,7 @@ pub use document::{
     PolicySpec, RuleName, Selector,
 };
 pub use error::PolicyError;
+pub use explain::{Explanation, Step, StepResult, explain};
 pub use in_force::InForce;
 pub use load::{load, parse};
 pub use preset::Preset;

@@ -131,9 +131,7 @@ impl PolicySet {
         let weakens = blend.weakens;
         let granted = match grants {
             Grants::Rules(rules) => weakens.without(rules).is_empty(),
-            Grants::Trusted | Grants::Unasked | Grants::Unreachable | Grants::Unverified => {
-                weakens.is_empty()
-            }
+            Grants::Trusted | Grants::Unasked | Grants::Unverified => weakens.is_empty(),
         };
         let applied = if granted { &blend.granted } else { &blend.withheld };
         Selection {
@@ -173,7 +171,7 @@ impl PolicySet {
     }
 
     /// The built-in `restricted`: the first of the presets.
-    fn fallback(&self) -> &Policy {
+    pub(super) fn fallback(&self) -> &Policy {
         &self.policies[self.loaded]
     }
 }

@@ -190,6 +190,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         account: world.cluster.account(namespace, subject.spec.account()),
         requester: user.map_or("", |user| user.username.as_str()),
         grants: maker.grants(world, told),
+        unreachable: told.unreachable,
         ..Facts::default()
     };
     let mut hardened = harden(&subject, world.policies, &facts, world.now);

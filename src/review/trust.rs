@@ -62,7 +62,6 @@ impl<'r> Maker<'r> {
     pub(super) fn grants(self, world: &World<'_>, told: Told) -> Grants {
         match (self, told.may) {
             (Self::Controller(_), _) => Grants::Unverified,
-            (Self::Person(_), Some(_)) if told.unreachable => Grants::Unreachable,
             (Self::Person(_), Some(rules)) => Grants::Rules(rules),
             (Self::Person(_), None) if world.cluster.is_connected() => Grants::Unasked,
             (Self::Person(_), None) => Grants::Rules(RuleSet::default()),
