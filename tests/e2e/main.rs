@@ -46,6 +46,7 @@ mod selection;
 mod shapes;
 mod telling;
 mod token;
+mod validating;
 mod warnings;
 mod webhook;
 mod windows;
@@ -117,6 +118,7 @@ fn tests() -> Vec<Test> {
         shapes::tests(),
         telling::tests(),
         token::tests(),
+        validating::tests(),
         warnings::tests(),
         windows::tests(),
     ]
