@@ -21,7 +21,7 @@ spec:
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy
 metadata: {name: data}
-spec: {preset: enforced, selector: {namespaceLabels: {team: data}}}
+spec: {preset: enforced, selector: {namespaceLabels: {team: data}}, rules: {host-path: {mode: enforce}}}
 ---
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy

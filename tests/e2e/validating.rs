@@ -167,14 +167,15 @@ async fn every_way(fixture: Arc<Fixture>) {
 }
 
 async fn the_owner_is_told(fixture: Arc<Fixture>) {
-    let mut deployment = workload("Deployment", &json!({"pod-hardener.dev/exempt": "secomp"}));
+    let mut deployment = workload("Deployment", &json!({"pod-hardener.dev/exempt": "seccomp"}));
     deployment["spec"]["template"]["spec"]["volumes"] =
         json!([{"name": "host", "hostPath": {"path": "/var/log"}}]);
     fixture
-        .with_temp_namespace(Server::Knowing, &[], async |namespace| {
+        .with_temp_namespace(Server::Choosing, &[("team", "data")], async |namespace| {
             let (applied, said) = apply(&fixture, namespace, ADMIN, &deployment, &[]);
             assert!(applied, "{said}");
             until_told(namespace, ("Deployment", "web"), "ExemptionRefused", "exempt-reason").await;
+            until_told(namespace, ("Deployment", "web"), "NotHardened", "host-path cannot be repaired").await;
         })
         .await;
 }
