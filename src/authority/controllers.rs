@@ -1,30 +1,36 @@
-//! The controllers that make pods from templates: whose requests only carry on what somebody else wrote.
+//! The workload controllers that come with Kubernetes: what they make, they make from a template that was checked.
 
-/// The user of a cluster whose controllers have no credentials of their own.
-const SHARED: &str = "system:kube-controller-manager";
-const ACCOUNTS: &str = "system:serviceaccount:kube-system:";
-const CONTROLLERS: [&str; 7] = [
-    "deployment-controller",
-    "replicaset-controller",
-    "statefulset-controller",
-    "daemon-set-controller",
-    "job-controller",
-    "cronjob-controller",
-    "replication-controller",
+/// The users that they are. The last is all of them, where they have no credentials of their own.
+pub const USERS: [&str; 8] = [
+    "system:serviceaccount:kube-system:cronjob-controller",
+    "system:serviceaccount:kube-system:daemon-set-controller",
+    "system:serviceaccount:kube-system:deployment-controller",
+    "system:serviceaccount:kube-system:job-controller",
+    "system:serviceaccount:kube-system:replicaset-controller",
+    "system:serviceaccount:kube-system:replication-controller",
+    "system:serviceaccount:kube-system:statefulset-controller",
+    "system:kube-controller-manager",
 ];
-/// The kinds whose templates are checked.
-const CHECKED: [&str; 7] =
-    ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"];
 
-/// Whether a user is one of the built-in workload controllers.
+/// What owns what they make, as the owner reference says it: `apiVersion` and `kind`. Each of these is checked.
+pub const OWNERS: [(&str, &str); 7] = [
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
+    ("apps/v1", "StatefulSet"),
+    ("batch/v1", "CronJob"),
+    ("batch/v1", "Job"),
+    ("v1", "ReplicationController"),
+];
+
+/// Whether the user is one of them.
 #[must_use]
-pub fn is_built_in(username: &str) -> bool {
-    let account = username.strip_prefix(ACCOUNTS);
-    username == SHARED || account.is_some_and(|account| CONTROLLERS.contains(&account))
+pub fn is_controller(username: &str) -> bool {
+    USERS.contains(&username)
 }
 
-/// Whether the templates of a kind are checked.
+/// Whether an owner of this kind was checked.
 #[must_use]
-pub fn is_checked(kind: &str) -> bool {
-    CHECKED.contains(&kind)
+pub fn is_checked_owner(api_version: &str, kind: &str) -> bool {
+    OWNERS.contains(&(api_version, kind))
 }

@@ -5,7 +5,7 @@ pub mod controllers;
 
 use crate::annotation::{EXEMPT, EXEMPT_ADOPTED, EXEMPT_REASON, EXEMPT_UNTIL, Ours, ours};
 use crate::rules::{RuleId, RuleSet};
-use crate::view::Pod;
+use crate::view::{Metadata, Pod};
 
 /// How a change is judged.
 #[derive(Debug, Clone, Copy)]
@@ -27,10 +27,15 @@ pub fn demands(old: Option<&Pod<'_>>, new: &Pod<'_>, terms: Terms<'_>) -> RuleSe
     after.into_iter().filter(|entry| !before.contains(entry)).map(|entry| entry.rule).collect()
 }
 
-/// The rules from which the requester must be allowed to exempt for this change of a namespace.
+/// The rules from which the requester must be allowed to exempt for this change of a namespace's own labels and
+/// annotations.
 #[must_use]
-pub fn demands_namespace(old: Option<&Pod<'_>>, new: &Pod<'_>, terms: Terms<'_>) -> RuleSet {
-    demands(old, new, terms)
+pub fn demands_namespace(old: Option<&Metadata<'_>>, new: &Metadata<'_>, prefix: &str) -> RuleSet {
+    fn pod<'m>(metadata: &Metadata<'m>) -> Pod<'m> {
+        Pod { metadata: Some(metadata.clone()), ..Pod::default() }
+    }
+    let (old, new) = (old.map(pod), pod(new));
+    demands(old.as_ref(), &new, Terms { prefix, pin_images: false })
 }
 
 #[derive(PartialEq)]

@@ -45,8 +45,8 @@ pub(super) enum Settled {
 impl<'r> Maker<'r> {
     /// For ephemeral containers always the requester: annotations of a pod can change where nobody checks them.
     pub(super) fn of(user: Option<&'r UserInfo<'r>>, subject: &Subject<'_, '_>) -> Self {
-        let made_by_controller =
-            subject.reach == Reach::Pod && user.is_some_and(|user| controllers::is_built_in(&user.username));
+        let made_by_controller = subject.reach == Reach::Pod
+            && user.is_some_and(|user| controllers::is_controller(&user.username));
         let owner = || {
             let owner = subject.pod.metadata.as_ref()?.controller.0.as_ref()?;
             let is_checked = CHECKED.contains(&(owner.api_version.as_str(), owner.kind.as_str()));

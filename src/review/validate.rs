@@ -4,6 +4,8 @@
 //! wants that (`exemptions.authorization: rbac`); a workload's pods are hardened when they come, and whoever applies
 //! the workload is told of it now.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -13,6 +15,7 @@ use super::question::{Question, Reply, Told, World};
 use super::workload::{Kind, Object, RawRequest};
 use crate::annotation::EXEMPT_ADOPTED;
 use crate::authority::{Terms, controllers, demands, demands_namespace};
+use crate::cluster::Check;
 use crate::exemption::excerpt;
 use crate::facts::{Facts, Grants};
 use crate::harden::harden;
@@ -20,7 +23,7 @@ use crate::message::{shorten, warnings_of_pods};
 use crate::policy::{Authorization, OnError, Policy, PolicySet};
 use crate::rules::{RuleId, RuleSet};
 use crate::subject::{Reach, Subject};
-use crate::view::{Pod, Spec};
+use crate::view::Pod;
 
 /// The API group of the permission to exempt.
 const GROUP: &str = "pod-hardener.dev";
@@ -134,42 +137,34 @@ struct Case<'c> {
 
 impl Case<'_> {
     fn answer(&self, told: Told) -> Reply {
-        let empty = Pod { spec: Some(Spec::default()), ..Pod::default() };
-        // A namespace is judged by the policy that it has, not by the one that it asks for.
-        let pod = if self.kind == Kind::Namespace { &empty } else { self.pod };
-        let Some(subject) = Subject::new(pod, Reach::Pod) else { return skip(self.request) };
-        let facts = self.facts(&subject);
-        let policy = self.world.policies.select(&facts, &subject).policy;
-        let demanded = self.demanded(policy);
-        let (may, unreachable) = match told.may {
-            None if !demanded.is_empty() => return Reply::Ask(self.question(demanded)),
-            None => (RuleSet::default(), false),
-            Some(may) => (may, told.unreachable),
+        let namespace = self.namespace();
+        let facts = Facts {
+            namespace,
+            space: self.world.cluster.space(namespace),
+            requester: self.username(),
+            ..Facts::default()
         };
-        let lacking: RuleSet = demanded.iter().filter(|rule| !may.contains(*rule)).collect();
+        // What the namespace has: neither the pod's author nor who changes a namespace chooses who must be allowed.
+        let policy = self.world.policies.base(&facts).policy;
+        let demanded = self.demanded(policy);
+        let may = match told.may {
+            None if !demanded.is_empty() => return Reply::Ask(self.question(demanded)),
+            may => may.unwrap_or_default(),
+        };
+        let lacking = demanded.without(may);
         let mut record = self.record(policy);
         let mut out = Writer::new(&self.request.uid);
         if lacking.is_empty() {
             record.outcome = Outcome::Allowed;
             out.allow();
-            out.warnings(&self.warnings(policy, facts, &subject));
+            out.warnings(&self.warnings(policy, facts));
         } else {
             record.outcome = Outcome::Denied;
-            let (code, message) = self.denial(policy, lacking, unreachable);
+            let (code, message) = self.denial(policy, lacking, told.unreachable);
             out.deny(code, &message);
         }
         out.audit_exempting(&policy.name, demanded, lacking);
         Reply::Answer(Answer { body: out.finish(), record })
-    }
-
-    fn facts(&self, subject: &Subject<'_, '_>) -> Facts<'_> {
-        let (namespace, cluster) = (self.namespace(), self.world.cluster);
-        Facts {
-            namespace,
-            space: cluster.space(namespace),
-            account: cluster.account(namespace, subject.spec.account()),
-            ..Facts::default()
-        }
     }
 
     /// The namespace that it is about: also where that is the object itself.
@@ -185,8 +180,9 @@ impl Case<'_> {
 
     /// A controller that only carries on a template that was checked where it was written.
     fn carries_on(&self) -> bool {
-        controllers::is_built_in(self.username())
-            && self.object.metadata.controller().is_some_and(controllers::is_checked)
+        let owner = self.object.metadata.controller();
+        controllers::is_controller(self.username())
+            && owner.is_some_and(|(version, kind)| controllers::is_checked_owner(version, kind))
     }
 
     /// The rules from which the requester must be allowed to exempt.
@@ -201,7 +197,8 @@ impl Case<'_> {
         }
         let terms = Terms { prefix: &policy.annotation_prefix, pin_images: exemptions.pin_images };
         if self.kind == Kind::Namespace {
-            return demands_namespace(self.old, self.pod, terms);
+            let old = self.old.and_then(|old| old.metadata.as_ref());
+            return demands_namespace(old, &self.pod.metadata.clone().unwrap_or_default(), terms.prefix);
         }
         demands(self.old, self.pod, terms)
     }
@@ -245,32 +242,38 @@ impl Case<'_> {
     }
 
     /// What will become of the workload's pods, for whoever applies it.
-    fn warnings(&self, policy: &Policy, facts: Facts<'_>, subject: &Subject<'_, '_>) -> Vec<String> {
+    fn warnings(&self, policy: &Policy, facts: Facts<'_>) -> Vec<String> {
         let Kind::Workload(kind) = self.kind else { return Vec::new() };
         // A controller reads no warnings: who wrote the workload above was told.
-        if !policy.workload_warnings || self.carries_on() {
+        if self.carries_on() {
             return Vec::new();
         }
-        let facts = Facts { grants: self.grants(policy), ..facts };
-        let hardened = harden(subject, self.world.policies, &facts, self.world.now);
+        let Some(subject) = Subject::new(self.pod, Reach::Pod) else { return Vec::new() };
+        let (grants, check) = self.grants(policy);
+        let account = self.world.cluster.account(facts.namespace, subject.spec.account());
+        let facts = Facts { account, grants, check, ..facts };
+        let hardened = harden(&subject, self.world.policies, &facts, self.world.now);
+        if !hardened.policy.workload_warnings {
+            return Vec::new();
+        }
         let name = excerpt(self.object.metadata.name());
-        warnings_of_pods(&hardened, subject, &format!("{}/{name}", kind.as_str()))
+        warnings_of_pods(&hardened, &subject, &format!("{}/{name}", kind.as_str()))
     }
 
-    /// Whose word will stand behind the exemptions of the workload's pods, once a controller makes them.
-    fn grants(&self, policy: &Policy) -> Grants {
+    /// Whose word will stand behind the exemptions of the workload's pods, once a controller makes them, and by which
+    /// check.
+    fn grants(&self, policy: &Policy) -> (Grants, Option<Arc<Check>>) {
         if policy.exemptions.authorization == Authorization::Annotations {
-            return Grants::Trusted;
+            return (Grants::Trusted, None);
         }
-        let check = self.world.cluster.check.load();
-        let Some(check) = check.as_ref() else { return Grants::Unverified };
+        let Some(check) = self.world.cluster.check.load_full() else { return (Grants::Unverified, None) };
         let created = self.object.metadata.creation_timestamp.as_deref();
         let created = created.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
         let adopted = self.pod.annotations().and_then(|annotations| {
             annotations.get(&format!("{}/{EXEMPT_ADOPTED}", policy.annotation_prefix))
         });
-        let is_new = created.unwrap_or(self.world.now) >= check.since;
-        if is_new || adopted == Some(&*check.uid) { Grants::Trusted } else { Grants::Unverified }
+        let is_checked = created.unwrap_or(self.world.now) >= check.since || adopted == Some(&*check.uid);
+        (if is_checked { Grants::Trusted } else { Grants::Unverified }, Some(check))
     }
 }
 

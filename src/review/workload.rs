@@ -80,17 +80,21 @@ pub(super) struct Metadata<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct OwnerReference<'a> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
     #[serde(borrow, default)]
     kind: Text<'a>,
     controller: Option<bool>,
 }
 
 impl Metadata<'_> {
-    /// The kind of the controller that the object says it is of.
-    pub(super) fn controller(&self) -> Option<&str> {
+    /// The version and kind of the controller that the object says it is of.
+    pub(super) fn controller(&self) -> Option<(&str, &str)> {
         let references = self.owner_references.iter().flatten();
-        references.into_iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.kind.as_str())
+        let owner = references.into_iter().find(|owner| owner.controller == Some(true))?;
+        Some((&owner.api_version, &owner.kind))
     }
 
     /// The name, or what it will begin with.
@@ -203,7 +207,7 @@ mod tests {
     #[test]
     fn the_template_is_found_in_every_kind() {
         let template = r#"{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c"}]}}"#;
-        let owner = r#""ownerReferences":[{"kind":"Other"},{"kind":"Deployment","controller":true}]"#;
+        let owner = r#""ownerReferences":[{"kind":"Other"},{"apiVersion":"apps/v1","kind":"Deployment","controller":true}]"#;
         for (kind, text) in [
             (Kind::Pod, template.replace("\"labels\"", "\"name\":\"web\",\"labels\"")),
             (
@@ -224,7 +228,10 @@ mod tests {
             let pod = object.pod().expect("a pod").expect("is there");
             assert_eq!(pod.spec.expect("a spec").containers.expect("containers").len(), 1, "{kind:?}");
             let of = object.metadata.controller();
-            assert_eq!(of, (kind == Kind::Workload(Workload::ReplicaSet)).then_some("Deployment"));
+            assert_eq!(
+                of,
+                (kind == Kind::Workload(Workload::ReplicaSet)).then_some(("apps/v1", "Deployment"))
+            );
         }
         for text in ["{}", r#"{"metadata":null,"spec":null}"#, r#"{"spec":{"template":null}}"#] {
             let object = Object::read(Kind::Workload(Workload::Job), text).expect("an object");

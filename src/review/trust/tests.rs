@@ -95,6 +95,10 @@ fn a_person_is_asked_about_and_only_where_the_pod_asks_for_something() {
     let refused = answered(ask(&wants, &cluster, told(RuleSet::default())));
     assert_eq!(refused.refusals, [RefusalReason::Unauthorized]);
     assert!(refused.exempted.is_empty());
+    let unreachable = Told { unreachable: true, ..told(RuleSet::default()) };
+    let Reply::Answer(answer) = ask(&wants, &cluster, unreachable) else { panic!("asks again") };
+    let body = String::from_utf8(answer.body).expect("UTF-8");
+    assert!(body.contains("try again"), "{body}");
     // Nobody can be asked.
     let refused = answered(ask(&wants, &Cluster::default(), Told::default()));
     assert_eq!(refused.refusals, [RefusalReason::Unauthorized]);
