@@ -210,7 +210,7 @@ spec: {preset: observe, selector: {podLabels: {app: web}}}
     fn what_was_tried_and_what_decided() {
         let web = r#"{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"a"}]}}"#;
         let (policy, steps, notes) = explained(&[], Some(web));
-        assert_eq!(policy, "restricted");
+        assert_eq!(policy, "restricted+web");
         assert_eq!(
             steps,
             [

@@ -26,7 +26,7 @@ pub struct PolicySet {
 }
 
 /// What becomes of each policy that a pod's author chose, over one that a namespace has: made when first needed.
-type Row = OnceLock<Box<[OnceLock<Box<Blend>>]>>;
+type Row = OnceLock<Box<[OnceLock<Blend>]>>;
 
 /// What decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ impl PolicySet {
         let number = self.policies.iter().position(|policy| std::ptr::eq(policy, base))?;
         let row = self.blends.get(number)?;
         let row = row.get_or_init(|| (0..self.loaded).map(|_| OnceLock::new()).collect());
-        let blend = row.get(picked)?.get_or_init(|| Box::new(Blend::new(base, &self.policies[picked])));
+        let blend = row.get(picked)?.get_or_init(|| Blend::new(base, &self.policies[picked]));
         Some(blend)
     }
 

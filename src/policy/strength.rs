@@ -29,7 +29,7 @@ pub(super) enum Applied {
     /// The chosen one, as it is.
     Picked,
     /// One of its own.
-    Own(Policy),
+    Own(Box<Policy>),
 }
 
 impl Blend {
@@ -59,13 +59,13 @@ impl Blend {
             let modes = RuleId::ALL.iter().map(|rule| base.mode(*rule).max(picked.mode(*rule))).collect();
             let exemptions = if keeps_terms { &picked.exemptions } else { &base.exemptions }.clone();
             let name = format!("{}+{}", base.name, picked.name);
-            Applied::Own(Policy { name, modes, rules, exemptions, ..base.clone() })
+            Applied::Own(Box::new(Policy { name, modes, rules, exemptions, ..base.clone() }))
         };
         let granted = if keeps_terms {
             Applied::Picked
         } else {
             let (name, modes, rules) = (picked.name.clone(), picked.modes.clone(), of_picked);
-            Applied::Own(Policy { name, modes, rules, ..base.clone() })
+            Applied::Own(Box::new(Policy { name, modes, rules, ..base.clone() }))
         };
         Self { weakens, granted, withheld }
     }
