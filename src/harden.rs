@@ -94,7 +94,7 @@ pub fn harden<'v>(
     let exemptions =
         exemption::read(subject, &entries, &policy.annotation_prefix, &policy.exemptions, now, &mut refusals);
     let tuning = tuning::read(subject, &entries, &mut refusals);
-    let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes);
+    let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes, facts);
     for rule in RuleId::ALL {
         if desk.turn_to(*rule) {
             rule.check(&mut desk, &policy.rules);

@@ -16,6 +16,7 @@ pub use in_force::InForce;
 pub use load::{load, parse};
 pub use preset::Preset;
 pub use select::PolicySet;
+pub(crate) use select::glob;
 
 use crate::rules::{Mode, RuleId, Rules};
 

@@ -21,7 +21,9 @@ pub use container::{
     VolumeMount,
 };
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
-pub use quantity::{Quantity, compare_quantities, double_quantity, is_quantity};
+pub use quantity::{
+    Quantity, compare_quantities, double_quantity, is_quantity, thousandths, write_thousandths,
+};
 pub use security_context::{
     Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl, WindowsOptions,
 };
