@@ -1,6 +1,6 @@
 //! Which policy a pod falls under.
 
-use super::{Policy, Preset, Selector};
+use super::{Compensation, Policy, Preset, Selector};
 use crate::facts::Facts;
 use crate::subject::Subject;
 
@@ -30,6 +30,13 @@ impl PolicySet {
         let everything = Selector::default();
         let first = self.policies.iter().find(|policy| policy.selector == everything);
         first.unwrap_or(&self.fallback)
+    }
+
+    /// Whether an answer may depend on whether the nodes have user namespaces.
+    #[must_use]
+    pub fn compensates(&self) -> bool {
+        let wants = |policy: &Policy| policy.exemptions.compensation == Compensation::UserNamespace;
+        self.policies.iter().any(wants)
     }
 
     /// The policies, without the fallback.

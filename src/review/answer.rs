@@ -15,6 +15,7 @@ use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
 use crate::rules::{RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
+use crate::view::Pod;
 
 /// What became of a request: the label of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,6 +166,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Resu
         namespace,
         space: world.cluster.space(namespace),
         account: world.cluster.account(namespace, subject.spec.account()),
+        user_namespaces: world.policies.compensates() && world.cluster.user_namespaces(&node_selector(pod)),
         ..Facts::default()
     };
     let hardened = harden(&subject, world.policies, &facts, world.now);
@@ -184,6 +186,12 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Resu
     out.audit(&hardened);
     out.patch(hardened);
     Ok(Reply::Answer(Answer { body: out.finish(), record }))
+}
+
+/// Which nodes the pod can reach, as far as it says so by labels alone.
+fn node_selector<'v>(pod: &'v Pod<'_>) -> Vec<(&'v str, &'v str)> {
+    let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
+    selector.map_or_else(Vec::new, |selector| selector.entries().collect())
 }
 
 fn skip(request: &Request<'_>) -> Answer {

@@ -216,7 +216,12 @@ impl<'v, 'a> Desk<'v, 'a> {
     }
 
     fn find(&mut self, result: RuleResult, place: Place, note: Note<'v>) {
-        self.findings.push(Finding { rule: self.rule, result, place, note });
+        self.found(self.rule, result, place, note);
+    }
+
+    /// Says what came of a rule outside of its check.
+    pub(crate) fn found(&mut self, rule: RuleId, result: RuleResult, place: Place, note: Note<'v>) {
+        self.findings.push(Finding { rule, result, place, note });
     }
 
     /// Edits the plan without a finding of its own: the tail of an edit that has one already.

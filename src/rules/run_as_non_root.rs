@@ -322,7 +322,7 @@ fn check_windows(desk: &mut Desk<'_, '_>) {
 }
 
 /// Whether the container is sure not to run as root once the plan is carried out.
-pub(super) fn will_not_be_root(desk: &Desk<'_, '_>, number: usize) -> bool {
+pub(crate) fn will_not_be_root(desk: &Desk<'_, '_>, number: usize) -> bool {
     let edits = &desk.plan.containers[number];
     let own = own_identity(desk, number);
     let pod = pod_identity(desk);

@@ -130,6 +130,9 @@ pub struct Spec<'a> {
     pub host_ipc: Option<bool>,
     /// `false` is a user namespace (KEP-127).
     pub host_users: Option<bool>,
+    /// Labels that a node must have.
+    #[serde(borrow)]
+    pub node_selector: Option<Labels<'a>>,
     /// The operating system.
     #[serde(borrow)]
     pub os: Option<Os<'a>>,
