@@ -64,7 +64,10 @@ impl Server {
         };
         let args = match self {
             Self::Enforced => vec!["--policy=enforced".to_owned()],
-            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display())],
+            Self::Knowing => vec![
+                format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display()),
+                format!("--policy={}", compensating(cluster).display()),
+            ],
             Self::ClientCa => ca("known-authority.pem", &cluster.authority().pem()),
             Self::StrangeCa => ca("strange-authority.pem", &Authority::new("strange").pem()),
             Self::None | Self::BuiltIn | Self::Outage => Vec::new(),
@@ -75,6 +78,26 @@ impl Server {
         };
         Settings { name: self.name(), args, failure_policy, timeout_seconds }
     }
+}
+
+/// The label of namespaces in which an exemption from `run-as-non-root` costs a user namespace.
+pub(crate) const COMPENSATING: (&str, &str) = ("e2e-policy", "compensating");
+
+/// A policy file for those namespaces alone: all others have the policy that is built in.
+fn compensating(cluster: &Cluster) -> std::path::PathBuf {
+    let (label, value) = COMPENSATING;
+    let policy = json!({
+        "apiVersion": "pod-hardener.dev/v1alpha1",
+        "kind": "HardeningPolicy",
+        "metadata": {"name": value},
+        "spec": {
+            "selector": {"namespaceLabels": {label: value}},
+            "exemptions": {"compensation": "user-namespace"},
+        },
+    });
+    let file = cluster.folder().join("compensating.yaml");
+    std::fs::write(&file, policy.to_string()).expect("a policy file");
+    file
 }
 
 impl Fixture {
