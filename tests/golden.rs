@@ -20,7 +20,7 @@ use pod_hardener::policy::{self, PolicySet, Preset};
 use pod_hardener::review;
 use pod_hardener::rules::{Mode, RuleId};
 use serde_json::{Value, json};
-use support::{NOW, facts, harden_pod_with};
+use support::{NOW, facts, harden_where};
 
 /// Folders that are not named after a rule.
 const OTHERS: [&str; 3] = ["exemptions", "reviews", "tuning"];
@@ -79,7 +79,7 @@ impl Case {
             return vec![respond(&input, &self.policies())];
         }
         let known = self.setting("facts").map_or(Value::Null, |known| parse(&self.path, known));
-        let harden = |pod: &Value| harden_pod_with(pod, &self.policies(), &facts(&known));
+        let harden = |pod: &Value| harden_where(pod, &self.policies(), &facts(&known));
         let hardened = harden(&input);
         let again = harden(&hardened.pod);
         assert!(

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cluster::until_ok;
-use crate::fixture::{COMPENSATING, Fixture, Namespace, Server};
+use crate::fixture::{Fixture, Namespace, Server};
 use crate::{Test, pods, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![test("compensation::by_nodes_and_pod_security", by_nodes_and_pod_security)]
 }
 
+/// The label of namespaces in which an exemption from `run-as-non-root` costs a user namespace.
+const COMPENSATING: (&str, &str) = ("exemptions", "compensated");
 const POOL: &str = "e2e-pool";
 
 /// A node that nobody runs; what it can is in its status.
@@ -43,7 +45,7 @@ fn exempted(namespace: &Namespace, pool: &str) -> Value {
 
 async fn by_nodes_and_pod_security(fixture: Arc<Fixture>) {
     fixture
-        .with_temp_namespace(Server::Knowing, &[COMPENSATING], async |namespace| {
+        .with_temp_namespace(Server::Choosing, &[COMPENSATING], async |namespace| {
             node(namespace, "new", true).await;
             node(namespace, "old", false).await;
             until_ok("the new node is known", async || {
@@ -72,7 +74,7 @@ async fn by_nodes_and_pod_security(fixture: Arc<Fixture>) {
     let version = ("pod-security.kubernetes.io/enforce-version", "v1.34");
     for labels in [&[COMPENSATING, restricted][..], &[COMPENSATING, restricted, version]] {
         fixture
-            .with_temp_namespace(Server::Knowing, labels, async |namespace| {
+            .with_temp_namespace(Server::Choosing, labels, async |namespace| {
                 node(namespace, "new", true).await;
                 // Hardened, so admitted: what compensation leaves, Pod Security would refuse.
                 let admitted = namespace.admits(&exempted(namespace, "new")).await.object;

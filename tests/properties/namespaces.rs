@@ -11,7 +11,7 @@ use crate::api_server::{defaulted, invalid};
 use crate::pods::pod;
 use crate::policies::policy;
 use crate::resources::{quantity, thousandths};
-use crate::support::{facts, harden_pod_with};
+use crate::support::{facts, harden_where};
 use crate::values::{Document, Json, bytes, cpu, maybe, object, one_of, some_of};
 use crate::{config, list};
 
@@ -193,7 +193,7 @@ proptest! {
         let before = if filled { limit_ranged(&pod, &ranges) } else { defaulted(&pod) };
         prop_assume!(invalid(&before).is_empty() && refused(&before, &ranges).is_empty());
         let known = facts(&json!({"limits": *ranges}));
-        let after = defaulted(&harden_pod_with(&before, &policy, &known).pod);
+        let after = defaulted(&harden_where(&before, &policy, &known).pod);
         let refused = refused(&after, &ranges);
         prop_assert!(refused.is_empty() && invalid(&after).is_empty(), "{refused:?} {:?} {after}", invalid(&after));
     }
@@ -203,7 +203,7 @@ proptest! {
         let policies = PolicySet::from(Preset::Restricted);
         let known = facts(&json!({"limits": *ranges}));
         for pod in [bare(&pod), pod.0.clone(), limit_ranged(&pod, &ranges)] {
-            let hardened = harden_pod_with(&pod, &policies, &known);
+            let hardened = harden_where(&pod, &policies, &known);
             let (before, after) = (defaulted(&pod), defaulted(&hardened.pod));
             let containers = |pod: &Value| -> Vec<Value> {
                 ["/spec/containers", "/spec/initContainers"].iter().flat_map(|at| list(pod, at)).cloned().collect()
@@ -220,9 +220,9 @@ proptest! {
                     }
                 }
             }
-            let twice = harden_pod_with(&hardened.pod, &policies, &known);
+            let twice = harden_where(&hardened.pod, &policies, &known);
             prop_assert!(twice.operations.is_empty(), "a second pass: {:?}", twice.operations);
-            let again = harden_pod_with(&after, &policies, &known);
+            let again = harden_where(&after, &policies, &known);
             prop_assert!(again.operations.is_empty(), "after defaulting: {:?}", again.operations);
         }
     }
@@ -244,7 +244,7 @@ proptest! {
         }
         let ranges = json!([range]);
         let known = facts(&json!({"limits": ranges}));
-        let after = defaulted(&harden_pod_with(&pod, &PolicySet::from(Preset::Restricted), &known).pod);
+        let after = defaulted(&harden_where(&pod, &PolicySet::from(Preset::Restricted), &known).pod);
         let refused = refused(&after, &ranges);
         prop_assert!(refused.is_empty(), "{refused:?} {after}");
     }
@@ -254,7 +254,7 @@ proptest! {
         prop_assume!(invalid(&pod).is_empty());
         let before = defaulted(&pod);
         let known = facts(&json!({"quota": quota}));
-        let hardened = harden_pod_with(&before, &policy, &known).pod;
+        let hardened = harden_where(&before, &policy, &known).pod;
         let after = defaulted(&hardened);
         let counts = |name: &str| quota.as_array().expect("a list").iter().any(|counted| counted == name);
         let own = &pod["spec"]["resources"];
@@ -272,7 +272,7 @@ proptest! {
         if counts("NotBestEffort") || counts("BestEffort") {
             prop_assert_eq!(is_best_effort(&before), is_best_effort(&after));
         }
-        let twice = harden_pod_with(&hardened, &policy, &known);
+        let twice = harden_where(&hardened, &policy, &known);
         prop_assert!(twice.operations.is_empty(), "a second pass: {:?}", twice.operations);
     }
 }

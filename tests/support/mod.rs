@@ -82,7 +82,7 @@ pub(crate) fn facts(known: &Value) -> Facts<'static> {
 }
 
 /// Hardens a new pod.
-pub(crate) fn harden_pod_with(pod: &Value, policies: &PolicySet, facts: &Facts<'_>) -> Hardened {
+pub(crate) fn harden_where(pod: &Value, policies: &PolicySet, facts: &Facts<'_>) -> Hardened {
     let bytes = serde_json::to_vec(pod).expect("JSON");
     let view: Pod<'_> = serde_json::from_slice(&bytes).expect("a pod");
     let subject = Subject::new(&view, Reach::Pod).expect("a spec");
