@@ -23,7 +23,7 @@ pub const META: Meta = Meta {
     enforced: Mode::Enforce,
     safe: true,
     pod_wide: false,
-    sets: "requests and limits of cpu, memory and ephemeral-storage, per container type. A request that the author set is never above our limit: the limit is then at least twice the request. Where the author set a limit, the API makes it the request. Where the pod has `resources` of its own for cpu or memory, its containers get none for it. Ephemeral containers may have none",
+    sets: "requests and limits of cpu, memory and ephemeral-storage, per container type. A request that the author set is never above our limit: the limit is then at least twice the request. Where the author set a limit, the API makes it the request. Where the pod has `resources` of its own for cpu or memory, its containers get none for it. Where the cluster is known, defaults lie within min, max and ratio of the namespace's LimitRanges (a request rises before a limit sinks), and what a ResourceQuota counts is left unset where nobody has to set it. Ephemeral containers may have none",
     replaces: "–",
     why: "A container without limits can starve its node and every other pod on it.",
     live_with: "Write the numbers that fit: whatever the author sets stays. Raise the defaults by policy where a namespace runs large workloads.",

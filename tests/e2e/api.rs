@@ -46,10 +46,6 @@ impl Api {
         self.send(Method::POST, path, Some(("application/json", object))).await
     }
 
-    pub(crate) async fn replace(&self, path: &str, object: &Value) -> Answer {
-        self.send(Method::PUT, path, Some(("application/json", object))).await
-    }
-
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
         self.send(Method::DELETE, path, Some(("application/json", &options))).await
