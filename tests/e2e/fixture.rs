@@ -11,7 +11,7 @@ use crate::cluster::{ADMIN, Binaries, Cluster, until};
 use crate::pods;
 use crate::process::Process;
 use crate::selection;
-use crate::webhook::{LABEL, Settings, Webhook, until_called};
+use crate::webhook::{LABEL, Settings, Webhook, register_validation, until_called};
 
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
@@ -106,6 +106,9 @@ impl Fixture {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
         let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
+        for server in [Server::Knowing, Server::Choosing] {
+            register_validation(&fixture.cluster, server.name(), fixture.webhook(server)).await;
+        }
         for server in [
             Server::BuiltIn,
             Server::Enforced,

@@ -48,6 +48,7 @@ mod selection;
 mod shapes;
 mod telling;
 mod token;
+mod validating;
 mod warnings;
 mod webhook;
 mod windows;
@@ -121,6 +122,7 @@ fn tests() -> Vec<Test> {
         shapes::tests(),
         telling::tests(),
         token::tests(),
+        validating::tests(),
         warnings::tests(),
         windows::tests(),
     ]
