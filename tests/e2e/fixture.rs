@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::api::{Accepted, Answer, Api};
 use crate::certificates::Authority;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
-use crate::pods;
 use crate::process::Process;
 use crate::webhook::{LABEL, Settings, Webhook, until_called};
+use crate::{least_privilege, pods};
 
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
@@ -18,7 +18,12 @@ pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 /// The timeout of the webhook whose server gets stopped.
 pub(crate) const OUTAGE_TIMEOUT_SECONDS: u64 = 2;
 
+/// The account of the server that knows the cluster.
+pub(crate) const WEBHOOK: &str = "webhook";
+
 pub(crate) struct Fixture {
+    /// For tests that need a cluster of their own.
+    pub(crate) binaries: Binaries,
     pub(crate) cluster: Cluster,
     webhooks: Vec<(Server, Webhook)>,
     namespaces: AtomicU32,
@@ -64,7 +69,7 @@ impl Server {
         };
         let args = match self {
             Self::Enforced => vec!["--policy=enforced".to_owned()],
-            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display())],
+            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(WEBHOOK).display())],
             Self::ClientCa => ca("known-authority.pem", &cluster.authority().pem()),
             Self::StrangeCa => ca("strange-authority.pem", &Authority::new("strange").pem()),
             Self::None | Self::BuiltIn | Self::Outage => Vec::new(),
@@ -81,6 +86,8 @@ impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries) -> Self {
         let cluster = Cluster::start(binaries).await;
+        // All that it may do is what the manifests' role says.
+        least_privilege::account(&cluster, WEBHOOK, &least_privilege::grants()).await;
         let mut webhooks = Vec::new();
         for server in [
             Server::BuiltIn,
@@ -92,7 +99,8 @@ impl Fixture {
         ] {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
-        let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
+        let (binaries, namespaces) = (binaries.clone(), AtomicU32::new(0));
+        let fixture = Self { binaries, cluster, webhooks, namespaces };
         for server in [Server::BuiltIn, Server::Enforced, Server::Knowing, Server::Outage, Server::ClientCa] {
             let namespace = fixture.namespace(server, &[]).await;
             until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())

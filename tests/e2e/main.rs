@@ -32,10 +32,12 @@ mod exemptions;
 mod fixture;
 mod generated;
 mod installation;
+mod least_privilege;
 mod manifests;
 mod mirror;
 mod other_mutator;
 mod outage;
+mod outage_of_api_server;
 mod pod_security;
 mod pods;
 mod process;
@@ -106,8 +108,10 @@ fn tests() -> Vec<Test> {
         ephemeral::tests(),
         exemptions::tests(),
         installation::tests(),
+        least_privilege::tests(),
         mirror::tests(),
         outage::tests(),
+        outage_of_api_server::tests(),
         pod_security::tests(),
         registration::tests(),
         reinvocation::tests(),
