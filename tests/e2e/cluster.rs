@@ -64,6 +64,8 @@ impl Cluster {
             folder,
         };
         cluster.run(binaries, "etcd", &cluster.etcd_args(&etcd_url, etcd_peer));
+        // Only once: programs that start meanwhile read it.
+        cluster.write("ca.crt", &cluster.authority.pem());
         cluster.write_kubeconfig(ADMIN, ADMIN);
         cluster.write_kubeconfig(DEVELOPER, DEVELOPER);
         let (private, public) = signing_keys(cluster.folder());
@@ -141,13 +143,12 @@ impl Cluster {
 
     /// A kubeconfig of this name, for who has the token.
     pub(crate) fn write_kubeconfig(&self, user: &str, token: &str) {
-        let ca = self.write("ca.crt", &self.authority.pem());
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "e2e", "cluster": {
                 "server": self.url,
-                "certificate-authority": ca,
+                "certificate-authority": self.folder().join("ca.crt"),
             }}],
             "users": [{"name": user, "user": {"token": token}}],
             "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],

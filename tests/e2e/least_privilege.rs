@@ -140,7 +140,10 @@ impl Server {
 
     async fn ask(&self, path: &str) -> Result<String, String> {
         self.process.assert_running();
-        ask_admin(self.admin, path).await.map(|(_, text)| text).ok_or_else(|| "no answer".to_owned())
+        ask_admin(self.admin, path)
+            .await
+            .map(|(_, text)| text.trim().to_owned())
+            .ok_or_else(|| "no answer".to_owned())
     }
 
     async fn shows(&self, cluster: &Cluster, what: &Shows) -> Result<(), String> {
@@ -160,8 +163,7 @@ impl Server {
             }
             Shows::Events => {
                 let text = self.ask("/metrics").await?;
-                let mut failed =
-                    text.lines().filter(|line| line.contains("events_total{result=\"failed\"}"));
+                let mut failed = text.lines().filter(|line| line.contains("events_total{result=\"failed\"}"));
                 let is_shown = failed.any(|line| !line.ends_with(" 0"));
                 (text, is_shown)
             }
