@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::{ADMIN, Cluster, until_ok};
 use crate::fixture::Fixture;
 use crate::process::{Process, free_ports};
-use crate::webhook::ask_admin;
+use crate::webhook::{Registration, ask_admin, register};
 use crate::{Test, test};
 
 /// Where everything of these tests is.
@@ -96,6 +96,8 @@ enum Shows {
     Log(String),
     /// In the metrics: Events that could not be written.
     Events,
+    /// In the metrics, once a pod with an exemption was reviewed: the API server did not say who may exempt.
+    Access,
     /// An Event is about an object of this kind, not about the workload above it.
     Below(&'static str),
 }
@@ -106,6 +108,7 @@ fn shows(grant: &Grant) -> Shows {
         ("replicasets", "get") => Shows::Below("ReplicaSet"),
         ("jobs", "get") => Shows::Below("Job"),
         ("events", "create") => Shows::Events,
+        ("subjectaccessreviews", "create") => Shows::Access,
         ("pods", verb @ ("list" | "watch")) => Shows::Log(format!("cannot {verb} resource \\\"pods\\\"")),
         // Each kind's watch is named after the resource; where there is none, nothing shows and the test fails.
         (resource, "list" | "watch") => Shows::Watch(resource.to_owned()),
@@ -115,27 +118,44 @@ fn shows(grant: &Grant) -> Shows {
 
 /// A server beside the cluster, not registered.
 struct Server {
+    name: String,
     process: Process,
+    listen: u16,
     admin: u16,
     log: PathBuf,
 }
+
+/// Whose word an exemption needs.
+const POLICY: &str = "\
+apiVersion: pod-hardener.dev/v1alpha1
+kind: HardeningPolicy
+metadata: {name: base}
+spec: {exemptions: {authorization: rbac}}
+";
 
 impl Server {
     /// With the rights of an account of its own.
     async fn start(cluster: &Cluster, name: &str, grants: &[Grant]) -> Self {
         let kubeconfig = account(cluster, name, grants).await;
         let [listen, admin] = free_ports();
+        let files = cluster.authority().issue(name, cluster.folder());
+        let policy = cluster.folder().join(format!("{name}.yaml"));
+        std::fs::write(&policy, POLICY).expect("a policy file");
         let args = [
             "serve".to_owned(),
             format!("--listen=127.0.0.1:{listen}"),
             format!("--admin=127.0.0.1:{admin}"),
             format!("--kubeconfig={}", kubeconfig.display()),
+            format!("--tls-cert={}", files.certificate.display()),
+            format!("--tls-key={}", files.key.display()),
+            format!("--policy={}", policy.display()),
             "--log-level=debug".to_owned(),
             "--log-format=json".to_owned(),
         ];
         let process =
             Process::start(name, Path::new(env!("CARGO_BIN_EXE_pod-hardener")), &args, cluster.folder());
-        Self { process, admin, log: cluster.folder().join(format!("{name}.log")) }
+        let (log, name) = (cluster.folder().join(format!("{name}.log")), name.to_owned());
+        Self { name, process, listen, admin, log }
     }
 
     async fn ask(&self, path: &str) -> Result<String, String> {
@@ -144,6 +164,26 @@ impl Server {
             .await
             .map(|(_, text)| text.trim().to_owned())
             .ok_or_else(|| "no answer".to_owned())
+    }
+
+    /// The metrics, and whether this one is above 0.
+    async fn counts(&self, series: &str) -> Result<(String, bool), String> {
+        let text = self.ask("/metrics").await?;
+        let mut lines = text.lines().filter(|line| line.contains(series));
+        let is_counted = lines.any(|line| !line.ends_with(" 0"));
+        Ok((text, is_counted))
+    }
+
+    /// From now on it hardens the pods there.
+    async fn register(&self, cluster: &Cluster) {
+        let registration = Registration {
+            name: &self.name,
+            url: format!("https://127.0.0.1:{}/mutate", self.listen),
+            label: ("kubernetes.io/metadata.name", NAMESPACE),
+            failure_policy: "Ignore",
+            timeout_seconds: 10,
+        };
+        register(cluster, &registration).await;
     }
 
     async fn shows(&self, cluster: &Cluster, what: &Shows) -> Result<(), String> {
@@ -161,11 +201,10 @@ impl Server {
                 let is_shown = ready && text.contains(needle);
                 (self.process.last_lines(), is_shown)
             }
-            Shows::Events => {
-                let text = self.ask("/metrics").await?;
-                let mut failed = text.lines().filter(|line| line.contains("events_total{result=\"failed\"}"));
-                let is_shown = failed.any(|line| !line.ends_with(" 0"));
-                (text, is_shown)
+            Shows::Events => self.counts("events_total{result=\"failed\"}").await?,
+            Shows::Access => {
+                ask_to_exempt(cluster).await;
+                self.counts("access_reviews_total{result=\"failed\"}").await?
             }
             Shows::Below(kind) => {
                 let told = told(cluster).await?;
@@ -176,6 +215,15 @@ impl Server {
         };
         if is_shown { Ok(()) } else { Err(text) }
     }
+}
+
+/// Somebody sends a pod with an exemption of its own; nothing is kept.
+async fn ask_to_exempt(cluster: &Cluster) {
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods?dryRun=All");
+    let mut pod = exempted("by-hand", json!([]), &json!({"containers": [{"name": "a", "image": "a"}]}));
+    pod["metadata"]["labels"] = json!({});
+    let admitted = cluster.api(ADMIN).create(&path, &pod).await;
+    admitted.unwrap_or_else(|refused| panic!("{}", refused.message));
 }
 
 /// The Events so far: about which kind, which name, and the reason.
@@ -220,6 +268,13 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
     until_told(&cluster, &[("Deployment", "web", "TokenMissing")]).await;
     let below = told(&cluster).await.expect("events");
     assert!(!below.iter().any(|(kind, ..)| kind == "ReplicaSet" || kind == "Job"), "{below:?}");
+    whole.register(&cluster).await;
+    until_ok("it asks who may exempt, and is told", async || {
+        ask_to_exempt(&cluster).await;
+        let (text, is_told) = whole.counts("access_reviews_total{result=\"allowed\"}").await?;
+        if is_told { Ok(()) } else { Err(text) }
+    })
+    .await;
     whole.process.stop();
 
     let mut number = 0;
@@ -232,6 +287,9 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
         }
         for (left_out, server) in &servers {
             let what = shows(left_out);
+            if matches!(what, Shows::Access) {
+                server.register(&cluster).await;
+            }
             until_ok(&format!("{what:?} shows that {left_out:?} is missing"), async || {
                 server.shows(&cluster, &what).await
             })

@@ -44,6 +44,7 @@ mod process;
 mod registration;
 mod reinvocation;
 mod resources;
+mod selection;
 mod shapes;
 mod telling;
 mod token;
@@ -116,6 +117,7 @@ fn tests() -> Vec<Test> {
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),
+        selection::tests(),
         shapes::tests(),
         telling::tests(),
         token::tests(),
