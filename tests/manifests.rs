@@ -11,9 +11,11 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("namespace.yaml", "Namespace"),
     ("serviceaccount.yaml", "ServiceAccount"),
+    ("role.yaml", "ClusterRole"),
+    ("rolebinding.yaml", "ClusterRoleBinding"),
     ("deployment.yaml", "Deployment"),
     ("service.yaml", "Service"),
     ("webhook.yaml", "MutatingWebhookConfiguration"),
@@ -169,10 +171,35 @@ fn what_people_do_is_validated_where_pods_are_hardened() {
 }
 
 #[test]
-fn it_holds_no_token_of_the_api_server() {
+fn its_token_goes_where_the_role_is_needed_and_nowhere_else() {
     let account = manifest("serviceaccount.yaml");
+    let binding = manifest("rolebinding.yaml");
     let pod = manifest("deployment.yaml");
     assert_eq!(account["automountServiceAccountToken"], false);
-    assert_eq!(at(&pod, "/spec/template/spec/automountServiceAccountToken"), false);
+    assert_eq!(at(&pod, "/spec/template/spec/automountServiceAccountToken"), true);
     assert_eq!(at(&pod, "/spec/template/spec/serviceAccountName"), &account["metadata"]["name"]);
+    assert_eq!(at(&binding, "/subjects").as_array().map(Vec::len), Some(1));
+    for field in ["name", "namespace"] {
+        assert_eq!(at(&binding, "/subjects/0")[field], account["metadata"][field]);
+    }
+    assert_eq!(at(&binding, "/roleRef/name"), at(&manifest("role.yaml"), "/metadata/name"));
+}
+
+/// Whatever else a role may come to say.
+#[test]
+fn the_role_is_free_of_what_would_let_it_take_over_the_cluster() {
+    let role = manifest("role.yaml");
+    for rule in at(&role, "/rules").as_array().expect("rules") {
+        let words = |field: &str| rule[field].as_array().cloned().unwrap_or_default();
+        for word in [words("verbs"), words("resources"), words("apiGroups")].concat() {
+            let word = word.as_str().expect("a word");
+            assert!(!word.contains('*'), "{rule}");
+            assert!(!["secrets", "pods/exec", "roles", "clusterroles"].contains(&word), "{rule}");
+        }
+        let may_write = ["events", "subjectaccessreviews", "hardeningpolicies/status"];
+        if words("verbs").iter().any(|verb| !["get", "list", "watch"].map(Value::from).contains(verb)) {
+            let all = words("resources");
+            assert!(all.iter().all(|resource| may_write.map(Value::from).contains(resource)), "{rule}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::question::{Reply, Told, World};
 use super::trust::{Maker, Settled};
 use crate::annotation::{EXEMPT, RefusalReason};
 use crate::cluster::Cluster;
-use crate::facts::{Facts, Grants};
+use crate::facts::{Facts, Grants, Space};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
@@ -189,12 +189,12 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         namespace,
         space: world.cluster.space(namespace),
         account: world.cluster.account(namespace, subject.spec.account()),
-        user_namespaces: user_namespaces(pod, namespace, world),
         requester: user.map_or("", |user| user.username.as_str()),
         grants: maker.grants(world, told),
         unreachable: told.unreachable,
         ..Facts::default()
     };
+    facts.user_namespaces = user_namespaces(pod, facts.space.as_deref(), world);
     let mut hardened = harden(&subject, world.policies, &facts, world.now);
     // Most pods want nothing that somebody would have to stand behind.
     if !hardened.asks.is_empty() {
@@ -229,19 +229,13 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
 
 /// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
 /// one instead of what is exempted.
-fn user_namespaces(pod: &Pod<'_>, namespace: &str, world: &World<'_>) -> bool {
+fn user_namespaces(pod: &Pod<'_>, space: Option<&Space>, world: &World<'_>) -> bool {
     if !world.policies.compensates() {
         return false;
     }
     let exempts = |key: &str| key.ends_with(EXEMPT);
     let of_pod = pod.annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
-    let of_space = || {
-        world
-            .cluster
-            .namespaces
-            .get(namespace)
-            .is_some_and(|space| space.annotations.keys().any(|key| exempts(key)))
-    };
+    let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
     let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
     let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
     (of_pod || of_space()) && world.cluster.user_namespaces(&selector)

@@ -7,8 +7,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{ObjectMeta, PartialObjectMeta};
 
 use super::follow::Keep;
-use crate::cluster::{AccountRecord, Cluster, Key};
-use crate::facts::{Limit, LimitScope, LimitedResource, Quota, Space};
+use crate::cluster::{Cluster, Key};
+use crate::facts::{Account, Limit, LimitScope, LimitedResource, Quota, Space};
 
 /// The longest annotation that is kept: which prefixes matter is policy's to say, but nothing that matters is as long
 /// as what tools store there.
@@ -45,7 +45,7 @@ impl Keep<PartialObjectMeta<Namespace>> for Namespaces {
     }
 
     fn keys(&self, cluster: &Cluster) -> Vec<Box<str>> {
-        cluster.namespaces.keys()
+        cluster.namespaces.names()
     }
 
     fn len(&self, cluster: &Cluster) -> usize {
@@ -65,19 +65,19 @@ impl Keep<LimitRange> for LimitRanges {
 
     fn apply(&mut self, cluster: &Cluster, key: Key, object: LimitRange) {
         let items = object.spec.map(|spec| spec.limits).unwrap_or_default();
-        cluster.limit_ranges.apply(key, items.iter().flat_map(bounds).collect());
+        cluster.namespaces.apply_limit_range(key, items.iter().flat_map(bounds).collect());
     }
 
     fn delete(&mut self, cluster: &Cluster, key: &Key) {
-        cluster.limit_ranges.delete(key);
+        cluster.namespaces.delete_limit_range(key);
     }
 
     fn keys(&self, cluster: &Cluster) -> Vec<Key> {
-        cluster.limit_ranges.keys()
+        cluster.namespaces.limit_ranges()
     }
 
     fn len(&self, cluster: &Cluster) -> usize {
-        cluster.limit_ranges.len()
+        cluster.namespaces.count_limit_ranges()
     }
 }
 
@@ -114,19 +114,19 @@ impl Keep<ResourceQuota> for ResourceQuotas {
     }
 
     fn apply(&mut self, cluster: &Cluster, key: Key, object: ResourceQuota) {
-        cluster.quotas.apply(key, counted(&object));
+        cluster.namespaces.apply_quota(key, counted(&object));
     }
 
     fn delete(&mut self, cluster: &Cluster, key: &Key) {
-        cluster.quotas.delete(key);
+        cluster.namespaces.delete_quota(key);
     }
 
     fn keys(&self, cluster: &Cluster) -> Vec<Key> {
-        cluster.quotas.keys()
+        cluster.namespaces.quotas()
     }
 
     fn len(&self, cluster: &Cluster) -> usize {
-        cluster.quotas.len()
+        cluster.namespaces.count_quotas()
     }
 }
 
@@ -158,11 +158,13 @@ impl Keep<ServiceAccount> for ServiceAccounts {
 
     fn apply(&mut self, cluster: &Cluster, key: Key, object: ServiceAccount) {
         let annotations = object.metadata.annotations.into_iter().flatten().map(|(key, _)| key.into());
-        let record = AccountRecord {
+        let account = Account {
+            // The bindings' to say.
+            bound: false,
             automount: object.automount_service_account_token,
             annotations: annotations.collect(),
         };
-        cluster.accounts.apply(key, record);
+        cluster.accounts.apply(key, account);
     }
 
     fn delete(&mut self, cluster: &Cluster, key: &Key) {

@@ -33,11 +33,13 @@ mod exemptions;
 mod fixture;
 mod generated;
 mod installation;
+mod least_privilege;
 mod limits;
 mod manifests;
 mod mirror;
 mod other_mutator;
 mod outage;
+mod outage_of_api_server;
 mod pod_security;
 mod pods;
 mod process;
@@ -112,8 +114,10 @@ fn tests() -> Vec<Test> {
         exemptions::tests(),
         installation::tests(),
         limits::tests(),
+        least_privilege::tests(),
         mirror::tests(),
         outage::tests(),
+        outage_of_api_server::tests(),
         pod_security::tests(),
         registration::tests(),
         reinvocation::tests(),
