@@ -163,7 +163,7 @@ impl<'a> AdmissionReview<'a> {
     /// When it is no JSON, or not of this shape.
     pub fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
         match std::str::from_utf8(body) {
-            Ok(text) => serde_json::from_str(text),
+            Ok(text) => crate::view::read_json(text),
             // Says where it is not UTF-8.
             Err(_) => serde_json::from_slice(body),
         }
