@@ -22,7 +22,7 @@ fn agrees(text: &str) -> bool {
 fn plain_json_is_read_without_help() {
     assert!(agrees(REVIEW));
     let spread = REVIEW.replace(',', " ,\r\n\t").replace(':', " : ").replace('}', " }");
-    assert!(!agrees(&spread), "the quantity `1Gi` and escapes of names hold none of these");
+    assert!(agrees(&spread), "blanks anywhere");
 }
 
 #[test]
