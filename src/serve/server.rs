@@ -112,6 +112,7 @@ impl Server {
         });
         let client = watch::connect(&settings).await?;
         let cluster = Arc::new(if client.is_some() { Cluster::connected() } else { Cluster::default() });
+        let webhook_client = client.clone();
         let watching = client.map(|client| Watching {
             client,
             cluster: Arc::clone(&cluster),
@@ -123,7 +124,13 @@ impl Server {
         let workers = Arc::new(Workers::start(settings.threads()).map_err(ServeError::Runtime)?);
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
-            webhook: Arc::new(Webhook::new(&settings, policies, cluster, Arc::clone(&metrics))),
+            webhook: Arc::new(Webhook::new(
+                &settings,
+                policies,
+                cluster,
+                webhook_client,
+                Arc::clone(&metrics),
+            )),
             admin: Arc::new(Admin { ready: AtomicBool::new(false), watches, metrics: Arc::clone(&metrics) }),
             settings,
             metrics,
@@ -179,7 +186,7 @@ impl Server {
         ));
         if let Some(Watching { client, cluster, watches }) = &self.watching {
             watch::start(client, cluster, watches);
-            let _ = telling::start(client, cluster, watches, &self.metrics);
+            self.webhook.tells(telling::start(client, cluster, watches, &self.metrics));
         }
         tracing::info!(
             listen = %self.listener.address,

@@ -120,12 +120,18 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         visitor.visit_some(self)
     }
 
+    /// The only one in the view is serde_json's own `RawValue`.
     fn deserialize_newtype_struct<V: Visitor<'a>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Unusual> {
-        visitor.visit_newtype_struct(self)
+        self.peek()?;
+        let start = self.at;
+        self.at = value(self.text.as_bytes(), start)?;
+        let text = self.text.get(start..self.at).ok_or(Unusual)?;
+        let mut theirs = serde_json::Deserializer::from_str(text);
+        theirs.deserialize_newtype_struct(name, visitor).map_err(|_| Unusual)
     }
 
     fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unusual> {

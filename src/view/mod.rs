@@ -10,6 +10,7 @@
 mod annotations;
 mod container;
 mod json;
+mod owner;
 mod pod;
 mod quantity;
 mod security_context;
@@ -23,6 +24,7 @@ pub use container::{
     VolumeMount,
 };
 pub(crate) use json::read as read_json;
+pub use owner::{Controller, Owner};
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
 pub use quantity::{Quantity, compare_doubled, compare_quantities, double_quantity, is_quantity};
 pub use security_context::{
