@@ -1,9 +1,8 @@
 //! The answer to a review.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
+use super::base64;
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
@@ -299,12 +298,7 @@ impl Writer {
             return;
         }
         self.out.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-        let json = hardened.patch.into_json();
-        let start = self.out.len();
-        // Base64 makes four characters of three bytes.
-        self.out.resize(start + json.len().div_ceil(3) * 4, 0);
-        let written = STANDARD.encode_slice(&json, &mut self.out[start..]).unwrap_or_default();
-        self.out.truncate(start + written);
+        base64::append(&mut self.out, &hardened.patch.into_json());
         self.out.push(b'"');
     }
 
