@@ -1,9 +1,16 @@
 //! AdmissionReview v1: bytes in, bytes out.
 
 mod answer;
+mod base64;
 mod envelope;
+mod note;
 mod question;
+mod trust;
+mod validate;
+mod workload;
 
 pub use answer::{Answer, Outcome, Record, answer, answer_failure, reply};
 pub use envelope::{AdmissionReview, GroupVersionResource, OldPod, Request, ReviewError, UserInfo};
+pub use note::Note;
 pub use question::{Question, Reply, Requester, Told, World};
+pub use validate::{validate, validate_failure};

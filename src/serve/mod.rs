@@ -1,9 +1,11 @@
 //! The webhook: `pod-hardener serve`.
 //!
 //! `server` binds and shuts down, `listener` accepts, `connection` bounds one connection, `mutate` and `admin`
-//! answer requests, `tls` holds the certificates. All waiting here has an end: see [`crate::settings::Settings`].
+//! answer requests, `asker` finds out what a review asks, `tls` holds the certificates. All waiting here has an end: see [`crate::settings::Settings`].
 
+mod access;
 mod admin;
+mod asker;
 mod body;
 mod connection;
 mod error;
@@ -16,8 +18,10 @@ mod respond;
 mod reviewer;
 mod server;
 mod stall;
+mod tell;
 mod throttle;
 mod tls;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -43,7 +47,8 @@ pub fn run(args: Args) -> Result<ExitCode, ServeError> {
     logging::start(&settings);
     let policies = policy::load(&settings.policy)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.threads())
+        // Everything but the webhook's connections, which have threads of their own.
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{Annotations, Container, ContainerType, PodSecurityContext, Resources, Text, Volume};
+use super::{Annotations, Container, ContainerType, Controller, PodSecurityContext, Resources, Text, Volume};
 
 /// A pod, or the template of one: both have `metadata` and `spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Metadata<'a> {
     /// Its annotations.
     #[serde(borrow)]
     pub annotations: Option<Annotations<'a>>,
+    /// Who made it.
+    #[serde(borrow, rename = "ownerReferences", default)]
+    pub controller: Controller<'a>,
 }
 
 /// Labels in the order written.
@@ -56,6 +59,11 @@ impl Labels<'_> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// All labels.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 
@@ -125,6 +133,9 @@ pub struct Spec<'a> {
     pub host_ipc: Option<bool>,
     /// `false` is a user namespace (KEP-127).
     pub host_users: Option<bool>,
+    /// Labels that a node must have.
+    #[serde(borrow)]
+    pub node_selector: Option<Labels<'a>>,
     /// The operating system.
     #[serde(borrow)]
     pub os: Option<Os<'a>>,

@@ -18,10 +18,12 @@ pub(crate) const DEVELOPER: &str = "developer";
 /// A kubelet, in the group `system:nodes`.
 pub(crate) const NODE: &str = "system:node:node-1";
 
-/// The address of the Service `kubernetes`: the first of those in the API server's range.
+/// The address of the Service `kubernetes`, by which pods of a real node reach the API server: the
+/// first in its range.
 const SERVICE: &str = "10.0.0.1";
 
 /// The binaries that the tests need, by the folders (as in `PATH`) that have them.
+#[derive(Clone)]
 pub(crate) struct Binaries(pub(crate) Vec<PathBuf>);
 
 impl Binaries {
@@ -34,6 +36,8 @@ impl Binaries {
 pub(crate) struct Cluster {
     // In the order in which they end.
     processes: Vec<Process>,
+    /// With which the API server runs.
+    api_server: (PathBuf, Vec<String>),
     kubectl: PathBuf,
     url: String,
     authority: Authority,
@@ -43,33 +47,55 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts it and waits until it can run pods' admission: all but the kubelet's part.
     pub(crate) async fn start(binaries: &Binaries) -> Self {
-        Self::start_at(binaries, None).await
+        Self::start_with(binaries, &[]).await
     }
 
-    /// Starts it with an address at which pods of a real node reach it.
-    pub(crate) async fn start_at(binaries: &Binaries, address: Option<&str>) -> Self {
+    /// The same, with more arguments for the API server.
+    pub(crate) async fn start_with(binaries: &Binaries, more: &[&str]) -> Self {
+        let mut cluster = Self::bare(binaries, more).await;
+        let args = cluster.controller_manager_args();
+        cluster.run(binaries, "kube-controller-manager", &args);
+        cluster.allow_developer().await;
+        cluster
+    }
+
+    /// Only etcd and an API server: nobody makes anything of the objects. `more` are arguments of the API server.
+    pub(crate) async fn bare(binaries: &Binaries, more: &[&str]) -> Self {
         let folder = TempDir::with_prefix("pod-hardener-e2e-").expect("a temporary folder");
         let [etcd_client, etcd_peer, port] = free_ports();
         let etcd_url = format!("http://127.0.0.1:{etcd_client}");
         let mut cluster = Self {
             processes: Vec::new(),
+            api_server: (binaries.find("kube-apiserver"), Vec::new()),
             kubectl: binaries.find("kubectl"),
             url: format!("https://127.0.0.1:{port}"),
             authority: Authority::new("pod-hardener-e2e"),
             folder,
         };
         cluster.run(binaries, "etcd", &cluster.etcd_args(&etcd_url, etcd_peer));
-        cluster.write_kubeconfig(ADMIN);
-        cluster.write_kubeconfig(DEVELOPER);
+        // Only once: programs that start meanwhile read it.
+        cluster.write("ca.crt", &cluster.authority.pem());
+        cluster.write_kubeconfig(ADMIN, ADMIN);
+        cluster.write_kubeconfig(DEVELOPER, DEVELOPER);
         let (private, public) = signing_keys(cluster.folder());
         let mut args = cluster.api_server_args(&etcd_url, port, &private, &public);
-        args.extend(cluster.address_args(address));
-        cluster.run(binaries, "kube-apiserver", &args);
-        cluster.until_ready().await;
-        let args = cluster.controller_manager_args(&private);
-        cluster.run(binaries, "kube-controller-manager", &args);
-        cluster.allow_developer().await;
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        cluster.api_server.1 = args;
+        cluster.start_api_server().await;
         cluster
+    }
+
+    /// Starts the API server, also again, and waits for it.
+    pub(crate) async fn start_api_server(&mut self) {
+        let (program, args) = &self.api_server;
+        let process = Process::start("kube-apiserver", program, args, self.folder.path());
+        self.processes.insert(0, process);
+        self.until_ready().await;
+    }
+
+    /// Ends the API server of a bare cluster; etcd keeps what it knows.
+    pub(crate) fn stop_api_server(&mut self) {
+        self.processes.remove(0).stop();
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -124,22 +150,20 @@ impl Cluster {
         self.folder().join(format!("{user}.kubeconfig"))
     }
 
-    pub(crate) fn write_kubeconfig(&self, user: &str) -> PathBuf {
-        let ca = self.write("ca.crt", &self.authority.pem());
+    /// A kubeconfig of this name, for who has the token.
+    pub(crate) fn write_kubeconfig(&self, user: &str, token: &str) {
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "e2e", "cluster": {
                 "server": self.url,
-                "certificate-authority": ca,
+                "certificate-authority": self.folder().join("ca.crt"),
             }}],
-            "users": [{"name": user, "user": {"token": user}}],
+            "users": [{"name": user, "user": {"token": token}}],
             "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],
             "current-context": "e2e",
         });
-        let file = self.kubeconfig(user);
-        std::fs::write(&file, config.to_string()).expect("a kubeconfig file");
-        file
+        std::fs::write(self.kubeconfig(user), config.to_string()).expect("a kubeconfig file");
     }
 
     fn write(&self, name: &str, content: &str) -> PathBuf {
@@ -168,9 +192,13 @@ impl Cluster {
              {NODE},{NODE},3,\"system:nodes\"\n"
         );
         let tokens = self.write("tokens.csv", &tokens);
+        let serving = self.authority.issue_for("kube-apiserver", &["127.0.0.1", SERVICE], self.folder());
         vec![
             format!("--etcd-servers={etcd}"),
+            "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={port}"),
+            format!("--tls-cert-file={}", serving.certificate.display()),
+            format!("--tls-private-key-file={}", serving.key.display()),
             format!("--token-auth-file={}", tokens.display()),
             format!("--admission-control-config-file={}", self.admission_config().display()),
             "--authorization-mode=Node,RBAC".to_owned(),
@@ -179,32 +207,9 @@ impl Cluster {
             format!("--service-account-signing-key-file={}", private.display()),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
             "--allow-privileged=true".to_owned(),
+            // Nobody reaches it by the Service `kubernetes`, which may not name 127.0.0.1.
+            "--endpoint-reconciler-type=none".to_owned(),
         ]
-    }
-
-    /// Where it listens, and with which certificate.
-    fn address_args(&self, address: Option<&str>) -> Vec<String> {
-        let mut subjects = vec!["127.0.0.1", SERVICE];
-        subjects.extend(address);
-        let serving = self.authority.issue_for("kube-apiserver", &subjects, self.folder());
-        let mut args = vec![
-            format!("--tls-cert-file={}", serving.certificate.display()),
-            format!("--tls-private-key-file={}", serving.key.display()),
-        ];
-        match address {
-            Some(address) => args.extend([
-                "--bind-address=0.0.0.0".to_owned(),
-                format!("--advertise-address={address}"),
-                // The node's name is known to nobody else.
-                "--kubelet-preferred-address-types=InternalIP".to_owned(),
-            ]),
-            None => args.extend([
-                "--bind-address=127.0.0.1".to_owned(),
-                // Nobody reaches it by the Service `kubernetes`, which may not name 127.0.0.1.
-                "--endpoint-reconciler-type=none".to_owned(),
-            ]),
-        }
-        args
     }
 
     /// Gives the API server a certificate to present to webhooks.
@@ -231,12 +236,15 @@ impl Cluster {
         self.write("admission.json", &config.to_string())
     }
 
-    fn controller_manager_args(&self, private: &Path) -> Vec<String> {
+    fn controller_manager_args(&self) -> Vec<String> {
+        let private = self.folder().join("service-accounts.key");
         vec![
             format!("--kubeconfig={}", self.kubeconfig(ADMIN).display()),
             format!("--service-account-private-key-file={}", private.display()),
             format!("--root-ca-file={}", self.folder().join("ca.crt").display()),
             "--leader-elect=false".to_owned(),
+            // As real clusters do: each controller is a user of its own, none is an administrator.
+            "--use-service-account-credentials=true".to_owned(),
             "--secure-port=0".to_owned(),
         ]
     }

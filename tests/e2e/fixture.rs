@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::api::{Accepted, Answer, Api};
 use crate::certificates::Authority;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
-use crate::pods;
 use crate::process::Process;
-use crate::webhook::{LABEL, Settings, Webhook, until_called};
+use crate::selection;
+use crate::webhook::{LABEL, Settings, Webhook, register_validation, until_called};
+use crate::{least_privilege, pods};
 
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
@@ -18,7 +19,12 @@ pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 /// The timeout of the webhook whose server gets stopped.
 pub(crate) const OUTAGE_TIMEOUT_SECONDS: u64 = 2;
 
+/// The account of the server that knows the cluster.
+pub(crate) const WEBHOOK: &str = "webhook";
+
 pub(crate) struct Fixture {
+    /// For tests that need a cluster of their own.
+    pub(crate) binaries: Binaries,
     pub(crate) cluster: Cluster,
     webhooks: Vec<(Server, Webhook)>,
     namespaces: AtomicU32,
@@ -35,6 +41,8 @@ pub(crate) enum Server {
     Enforced,
     /// The policy that is built in, and what the cluster knows.
     Knowing,
+    /// Several policies, and what the cluster knows.
+    Choosing,
     /// A server that one test stops; `failurePolicy: Ignore`.
     Outage,
     /// A server that answers only to who has a certificate of the authority that the API server's is of.
@@ -50,6 +58,7 @@ impl Server {
             Self::BuiltIn => "built-in",
             Self::Enforced => "enforced",
             Self::Knowing => "knowing",
+            Self::Choosing => "choosing",
             Self::Outage => "outage",
             Self::ClientCa => "client-ca",
             Self::StrangeCa => "strange-ca",
@@ -64,7 +73,15 @@ impl Server {
         };
         let args = match self {
             Self::Enforced => vec!["--policy=enforced".to_owned()],
-            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display())],
+            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(WEBHOOK).display())],
+            Self::Choosing => {
+                let policies = cluster.folder().join("choosing.yaml");
+                std::fs::write(&policies, selection::POLICIES).expect("a policy file");
+                vec![
+                    format!("--kubeconfig={}", cluster.kubeconfig(WEBHOOK).display()),
+                    format!("--policy={}", policies.display()),
+                ]
+            }
             Self::ClientCa => ca("known-authority.pem", &cluster.authority().pem()),
             Self::StrangeCa => ca("strange-authority.pem", &Authority::new("strange").pem()),
             Self::None | Self::BuiltIn | Self::Outage => Vec::new(),
@@ -81,19 +98,33 @@ impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries) -> Self {
         let cluster = Cluster::start(binaries).await;
+        // All that it may do is what the manifests' role says.
+        least_privilege::account(&cluster, WEBHOOK, &least_privilege::grants()).await;
         let mut webhooks = Vec::new();
         for server in [
             Server::BuiltIn,
             Server::Enforced,
             Server::Knowing,
+            Server::Choosing,
             Server::Outage,
             Server::ClientCa,
             Server::StrangeCa,
         ] {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
-        let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
-        for server in [Server::BuiltIn, Server::Enforced, Server::Knowing, Server::Outage, Server::ClientCa] {
+        let (binaries, namespaces) = (binaries.clone(), AtomicU32::new(0));
+        let fixture = Self { binaries, cluster, webhooks, namespaces };
+        for server in [Server::Knowing, Server::Choosing] {
+            register_validation(&fixture.cluster, server.name(), fixture.webhook(server)).await;
+        }
+        for server in [
+            Server::BuiltIn,
+            Server::Enforced,
+            Server::Knowing,
+            Server::Choosing,
+            Server::Outage,
+            Server::ClientCa,
+        ] {
             let namespace = fixture.namespace(server, &[]).await;
             until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
                 .await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
-use crate::machine;
+use crate::machine::API_SERVER_ARGS;
 use crate::node::{Node, is_ready};
 use crate::{api, installation};
 
@@ -20,7 +20,7 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries, images: Vec<PathBuf>) -> Self {
-        let cluster = Cluster::start_at(binaries, Some(machine::ADDRESS)).await;
+        let cluster = Cluster::start_with(binaries, API_SERVER_ARGS).await;
         let node = Node::start(binaries, &cluster, &images).await;
         let fixture = Self { cluster, node, images };
         installation::install(&fixture).await;

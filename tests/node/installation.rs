@@ -78,8 +78,9 @@ pub(crate) async fn install(fixture: &Fixture) {
     fixture.kubectl(&["rollout", "status", "deployment/pod-hardener", &in_namespace, "--timeout=120s"]);
     let authority = BASE64_STANDARD.encode(fixture.cluster.authority().pem());
     let patch = json!([{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": authority}]);
-    let webhook = ["patch", "mutatingwebhookconfiguration", "pod-hardener", "--type=json"];
-    fixture.kubectl(&[&webhook[..], &["--patch", &patch.to_string()]].concat());
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        fixture.kubectl(&["patch", kind, "pod-hardener", "--type=json", "--patch", &patch.to_string()]);
+    }
     until_called(fixture).await;
 }
 

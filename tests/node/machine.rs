@@ -19,7 +19,17 @@ const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 /// The machine's address, which only exists inside.
 pub(crate) const ADDRESS: &str = "10.88.0.1";
 
-/// What is in the same network as [`ADDRESS`], for pods.
+/// What makes an API server one that pods and a kubelet can be reached from, and reach. These come
+/// after, and count instead of, what it is told where there is no node.
+pub(crate) const API_SERVER_ARGS: &[&str] = &[
+    "--bind-address=0.0.0.0",
+    "--advertise-address=10.88.0.1",
+    "--endpoint-reconciler-type=lease",
+    // The node's name is known to nobody else.
+    "--kubelet-preferred-address-types=InternalIP",
+];
+
+/// The addresses of pods.
 pub(crate) const PODS: &str = "10.244.0.0/24";
 
 /// The addresses of Services.

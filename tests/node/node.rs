@@ -148,7 +148,8 @@ impl Node {
     }
 
     fn kubelet_args(&self, cluster: &Cluster) -> Vec<String> {
-        let kubeconfig = cluster.write_kubeconfig(NODE);
+        cluster.write_kubeconfig(NODE, NODE);
+        let kubeconfig = cluster.kubeconfig(NODE);
         let config = self.write("kubelet.json", &self.kubelet_config().to_string());
         let root = self.folder.join("kubelet");
         vec![
