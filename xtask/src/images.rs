@@ -33,19 +33,39 @@ const SOURCES: &[&str] = &[
 
 /// `cargo xtask image`.
 pub(crate) fn print_archive() -> Result<()> {
-    println!("{}", pod_hardener()?.display());
+    println!("{}", pod_hardener(Profile::Release)?.display());
     Ok(())
 }
 
+/// How much time the compiler takes for the best code.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// As much as for a release.
+    Release,
+    /// Less: optimised, but in parts. For tests, which build it after every change.
+    Quick,
+}
+
+impl Profile {
+    /// What is in the environment of the build.
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Release => &[],
+            Self::Quick => &["CARGO_PROFILE_RELEASE_LTO=off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16"],
+        }
+    }
+}
+
 /// The image that `Dockerfile` describes.
-pub(crate) fn pod_hardener() -> Result<PathBuf> {
+pub(crate) fn pod_hardener(profile: Profile) -> Result<PathBuf> {
     let mut files = Vec::new();
     for source in SOURCES {
         list(&run::root().join(source), &mut files)?;
     }
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
     let rustc = run::read(Command::new("rustc").arg("-vV").current_dir(run::root()))?;
-    archive("pod-hardener", &cache::key(&files, &rustc)?, |target| {
+    let recipe = format!("{rustc}{}", profile.settings().join(" "));
+    archive("pod-hardener", &cache::key(&files, &recipe)?, |target| {
         let sysroot = run::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(run::root()))?;
         let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc has no host")?;
         run::check(&mut run::cargo(&["fetch", "--locked", "--target", host]))?;
@@ -57,7 +77,8 @@ pub(crate) fn pod_hardener() -> Result<PathBuf> {
         let base = store.folder("builder")?;
         copy(&run::root().join("tests/node/images/builder/Dockerfile"), &base.join("Dockerfile"))?;
         copy(&debian("gcc,libc6-dev", "minbase")?, &base.join("root.tar"))?;
-        store.build("localhost/builder", &base, &[])?;
+        let settings: Vec<String> = profile.settings().iter().map(|one| format!("--env={one}")).collect();
+        store.build("localhost/builder", &base, &settings)?;
         let volumes = [
             format!("--volume={}:/rust:ro", sysroot.trim()),
             format!("--volume={}:/cargo/registry:ro", cargo_home()?.join("registry").display()),
