@@ -6,6 +6,9 @@ mod in_force;
 mod load;
 mod preset;
 mod select;
+mod source;
+mod status;
+mod validate;
 
 pub use document::{
     API_VERSION, Authorization, Compensation, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError,
@@ -13,9 +16,12 @@ pub use document::{
 };
 pub use error::PolicyError;
 pub use in_force::InForce;
-pub use load::{load, parse};
+pub use load::{load, parse, parse_object};
 pub use preset::Preset;
 pub use select::PolicySet;
+pub use source::{Source, Texts};
+pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
+pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
 
 use crate::rules::{Mode, RuleId, Rules};
 
@@ -91,7 +97,7 @@ impl From<&Policy> for HardeningPolicy {
             workload_warnings: policy.workload_warnings,
         };
         let metadata = Metadata { name: policy.name.clone() };
-        Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec }
+        Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec, status: None }
     }
 }
 
