@@ -11,8 +11,9 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("namespace.yaml", "Namespace"),
+    ("crd/hardeningpolicies.yaml", "CustomResourceDefinition"),
     ("serviceaccount.yaml", "ServiceAccount"),
     ("deployment.yaml", "Deployment"),
     ("service.yaml", "Service"),

@@ -15,7 +15,8 @@ use prometheus::{
 };
 
 pub use reason::{
-    CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, Told, WatchKind,
+    CertificateFailure, ConnectionFailure, HandshakeFailure, Label, PolicyOutcome, PolicySource, Rejection,
+    Told, WatchKind,
 };
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
@@ -77,6 +78,24 @@ impl<L: Label> Gauges<L> {
     }
 }
 
+/// Counters by the variants of two labels.
+#[derive(Debug)]
+pub struct CountersOfTwo<A, B> {
+    counters: Vec<IntCounter>,
+    labels: PhantomData<(A, B)>,
+}
+
+impl<A: Label, B: Label> CountersOfTwo<A, B> {
+    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
+        Ok(Self { counters: counters(registry, family)?, labels: PhantomData })
+    }
+
+    /// Counts one.
+    pub fn count(&self, first: A, second: B) {
+        count(&self.counters, first.index() * B::ALL.len() + second.index());
+    }
+}
+
 /// All metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -91,6 +110,7 @@ pub struct Metrics {
     response_bytes: IntCounter,
     certificate_expiry: IntGauge,
     policy_loaded: IntGauge,
+    policy_fingerprint: IntGauge,
     resident_memory: IntGauge,
     /// Reviews being received or answered.
     pub in_flight: Present,
@@ -104,6 +124,12 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// What became of policies that were new or changed.
+    pub policy_loads: CountersOfTwo<PolicySource, PolicyOutcome>,
+    /// Policies in force.
+    pub policies: Gauges<PolicySource>,
+    /// Policies whose present version is not.
+    pub policies_refused: Gauges<PolicySource>,
     /// What became of things to be told as Events.
     pub told: Counters<Told>,
     /// Whether each kind was listed whole.
@@ -165,6 +191,7 @@ impl Metrics {
             response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
             policy_loaded: gauge(&registry, &table::POLICY_LOADED)?,
+            policy_fingerprint: gauge(&registry, &table::POLICY_FINGERPRINT)?,
             resident_memory: gauge(&registry, &table::RESIDENT_MEMORY)?,
             in_flight: Present(gauge(&registry, &table::IN_FLIGHT)?),
             connections: Present(gauge(&registry, &table::CONNECTIONS)?),
@@ -172,6 +199,9 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
+            policies: Gauges::new(&registry, &table::POLICIES)?,
+            policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
             told: Counters::new(&registry, &table::EVENTS)?,
             watch_synced: Gauges::new(&registry, &table::WATCH_SYNCED)?,
             watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
@@ -220,7 +250,13 @@ impl Metrics {
         self.certificate_expiry.set(seconds);
     }
 
-    /// The policy in force was loaded now.
+    /// What the policies in force are, as a number.
+    pub fn policy_fingerprint(&self, fingerprint: u64) {
+        // As many bits as Prometheus' numbers keep.
+        self.policy_fingerprint.set(i64::try_from(fingerprint >> 12).unwrap_or_default());
+    }
+
+    /// The policies in force were replaced now.
     pub fn policy_loaded(&self) {
         self.policy_loaded.set(unix_seconds(SystemTime::now()));
     }

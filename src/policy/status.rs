@@ -73,8 +73,12 @@ impl PolicyStatus {
         let mut replicas: Vec<Replica> = self.replicas.clone();
         // Whoever is alive says anew what it makes of a new generation: an entry of an older one is nobody's.
         replicas.retain(|replica| replica.name != own.name && replica.generation >= own.generation);
-        let excess = (replicas.len() + 1).saturating_sub(MOST_REPLICAS);
-        replicas.drain(..excess);
+        if replicas.len() >= MOST_REPLICAS {
+            // One that refuses is heard before one that does not; else each would put another out for ever.
+            let room = replicas.iter().position(|replica| replica.accepted).filter(|_| !own.accepted);
+            let Some(room) = room else { return self.of(replicas, own.generation, now) };
+            replicas.remove(room);
+        }
         let place = replicas.partition_point(|replica| replica.name < own.name);
         replicas.insert(place, own.clone());
         self.of(replicas, own.generation, now)
@@ -172,6 +176,8 @@ mod tests {
         let status =
             names.fold(PolicyStatus::default(), |status, name| status.with(&replica(&name, 1, true), "t"));
         assert_eq!(status.replicas.len(), MOST_REPLICAS);
-        assert!(status.replicas.iter().any(|replica| replica.name == "pod-099"));
+        assert_eq!(status.with(&replica("pod-099", 1, true), "t"), status);
+        let status = status.with(&replica("pod-099", 1, false), "t");
+        assert_eq!((status.replicas.len(), condition(&status).1), (MOST_REPLICAS, "pod-099 says no"));
     }
 }

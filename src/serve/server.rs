@@ -19,8 +19,9 @@ use super::stall::Stall;
 use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::policy::{InForce, PolicySet};
+use crate::policy::{PolicySet, Source};
 use crate::settings::Settings;
+use crate::sources::{Sources, files, report};
 use crate::telling;
 use crate::watch::{self, Watches};
 
@@ -49,6 +50,7 @@ pub struct Server {
     rotation: Option<Rotation>,
     certificate: Option<String>,
     watching: Option<Watching>,
+    sources: Arc<Sources>,
     listener: Bound,
     admin_listener: Bound,
 }
@@ -116,11 +118,11 @@ impl Server {
             watches: Watches::new(Arc::clone(&metrics)),
         });
         let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
-        let policies = Arc::new(InForce::new(policies));
+        let sources = Sources::new(&policies, Arc::clone(&metrics));
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
-            webhook: Arc::new(Webhook::new(&settings, policies, cluster, Arc::clone(&metrics))),
+            webhook: Arc::new(Webhook::new(&settings, sources.in_force(), cluster, Arc::clone(&metrics))),
             admin: Arc::new(Admin { ready: AtomicBool::new(false), watches, metrics: Arc::clone(&metrics) }),
             settings,
             metrics,
@@ -128,6 +130,7 @@ impl Server {
             rotation,
             certificate,
             watching,
+            sources,
             listener,
             admin_listener,
         })
@@ -173,10 +176,15 @@ impl Server {
             self.settings.clone(),
             admin_phases,
         ));
-        if let Some(Watching { client, cluster, watches }) = &self.watching {
-            watch::start(client, cluster, watches);
-            let _ = telling::start(client, cluster, watches, &self.metrics);
-        }
+        let following = match Source::find(&self.settings.policy) {
+            Ok(Source::Path(path)) => Some(tokio::spawn(files::follow(Arc::clone(&self.sources), path))),
+            _ => None,
+        };
+        let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
+            watch::start(client, cluster, watches, &self.sources);
+            let teller = telling::start(client, cluster, watches, &self.metrics);
+            tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), teller))
+        });
         tracing::info!(
             listen = %self.listener.address,
             admin = %self.admin_listener.address,
@@ -197,8 +205,14 @@ impl Server {
         next(&mut signals).await;
         tracing::info!("shutting down: not ready any more");
         admin.ready.store(false, Ordering::Relaxed);
+        let leaving = async {
+            if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
+                reporting.abort();
+                report::leave(client.clone(), Arc::clone(&self.sources)).await;
+            }
+        };
         let orderly = async {
-            sleep(lag).await;
+            tokio::join!(sleep(lag), leaving);
             tracing::info!("shutting down: no more connections");
             phase.send_replace(Phase::Draining);
             // It ends with the phase, and closes its socket.
@@ -213,9 +227,7 @@ impl Server {
         };
         phase.send_replace(Phase::Stopping);
         admin_phase.send_replace(Phase::Stopping);
-        if let Some(rotating) = rotating {
-            rotating.abort();
-        }
+        [rotating, following].iter().flatten().for_each(tokio::task::JoinHandle::abort);
         tracing::info!(?ended, "stopped");
         ended
     }

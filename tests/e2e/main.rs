@@ -38,6 +38,8 @@ mod other_mutator;
 mod outage;
 mod pod_security;
 mod pods;
+mod policy_definition;
+mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
@@ -109,6 +111,8 @@ fn tests() -> Vec<Test> {
         mirror::tests(),
         outage::tests(),
         pod_security::tests(),
+        policy_definition::tests(),
+        policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),
