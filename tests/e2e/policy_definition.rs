@@ -123,7 +123,7 @@ fn wrong() -> Vec<(Value, &'static str)> {
         (json!({"annotationPrefix": "A B"}), "spec.annotationPrefix"),
         (json!({"annotationPrefix": ".example.com"}), "spec.annotationPrefix"),
         (json!({"annotationPrefix": "a..b"}), "spec.annotationPrefix"),
-        (json!({"annotationPrefix": ["a"; 91].join(".")}), "spec.annotationPrefix"),
+        (json!({"annotationPrefix": vec!["a"; 91].join(".")}), "spec.annotationPrefix"),
         (json!({"annotationPrefix": "a".repeat(64)}), "spec.annotationPrefix"),
         (json!({"exemptions": {"maxDays": 0}}), "spec.exemptions.maxDays"),
         (json!({"exemptions": {"maxDays": 36_501}}), "spec.exemptions.maxDays"),
