@@ -31,7 +31,7 @@ Exit codes:
 
 Example:
   pod-hardener policy validate policies/*.yaml
-  pod-hardener policy validate policies/")]
+  pod-hardener policy validate ./mounted-config-map/")]
     Validate {
         /// Policy files, or folders of them
         #[arg(required = true, value_name = "FILE|FOLDER")]

@@ -183,7 +183,8 @@ impl Server {
         let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
             watch::start(client, cluster, watches, &self.sources);
             let teller = telling::start(client, cluster, watches, &self.metrics);
-            tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), teller))
+            let tell = move |tale| teller.tell(tale);
+            tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), report::own_name(), tell))
         });
         tracing::info!(
             listen = %self.listener.address,
@@ -208,7 +209,7 @@ impl Server {
         let leaving = async {
             if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
                 reporting.abort();
-                report::leave(client.clone(), Arc::clone(&self.sources)).await;
+                report::leave(client.clone(), Arc::clone(&self.sources), report::own_name()).await;
             }
         };
         let orderly = async {

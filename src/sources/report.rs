@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{Seen, Sources, Write};
 use crate::docs::crd::PLURAL;
 use crate::policy::{API_VERSION, KIND};
-use crate::telling::{About, Reason, Tale, Teller};
+use crate::telling::{About, Reason, Tale};
 
 /// How long one write may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -53,8 +53,9 @@ impl From<DynamicObject> for Seen {
     }
 }
 
-/// Under which name this replica speaks.
-fn own_name() -> String {
+/// Under which name this replica speaks: its pod's.
+#[must_use]
+pub fn own_name() -> String {
     std::env::var("HOSTNAME")
         .ok()
         .filter(|name| !name.is_empty())
@@ -67,10 +68,9 @@ fn now() -> String {
     now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }
 
-/// Reports for ever.
-pub async fn run(client: Client, sources: Arc<Sources>, teller: Teller) {
+/// Reports for ever, as the replica `own`.
+pub async fn run(client: Client, sources: Arc<Sources>, own: String, tell: impl Fn(Tale)) {
     let api = Api::all_with(client, &resource());
-    let own = own_name();
     let mut wait = PATIENCE.0;
     loop {
         for (name, uid, note) in sources.take_refusals() {
@@ -81,7 +81,7 @@ pub async fn run(client: Client, sources: Arc<Sources>, teller: Teller) {
                 name,
                 uid,
             };
-            teller.tell(Tale { about, reason: Reason::PolicyRefused, note });
+            tell(Tale { about, reason: Reason::PolicyRefused, note });
         }
         if write(&api, &sources, sources.unsaid(&own, &now())).await {
             wait = PATIENCE.0;
@@ -93,10 +93,9 @@ pub async fn run(client: Client, sources: Arc<Sources>, teller: Teller) {
     }
 }
 
-/// Takes this replica out of every status, for it goes.
-pub async fn leave(client: Client, sources: Arc<Sources>) {
+/// Takes the replica `own` out of every status, for it goes.
+pub async fn leave(client: Client, sources: Arc<Sources>, own: String) {
     let api = Api::all_with(client, &resource());
-    let own = own_name();
     let leaving = async {
         // Another replica may go at the same time.
         while !write(&api, &sources, sources.farewell(&own, &now())).await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pod_hardener::policy;
 use serde_json::{Value, json};
 
-use crate::cluster::ADMIN;
+use crate::cluster::{ADMIN, until};
 use crate::fixture::Fixture;
 use crate::{Test, test};
 
@@ -30,14 +30,13 @@ fn said(output: &std::process::Output) -> String {
 }
 
 /// Installs the definition, or finds it installed.
-pub(crate) fn install(fixture: &Fixture) {
+pub(crate) async fn install(fixture: &Fixture) {
     let file = root().join("manifests/crd/hardeningpolicies.yaml");
     let file = file.to_str().expect("a path that is UTF-8");
-    let wait = ["wait", "--for=condition=Established", "crd/hardeningpolicies.pod-hardener.dev"];
-    for args in [&["apply", "--server-side", "-f", file][..], &wait] {
-        let output = fixture.cluster.kubectl(args).output().expect("kubectl");
-        assert!(output.status.success(), "{}", said(&output));
-    }
+    let output = fixture.cluster.kubectl(&["apply", "--server-side", "-f", file]).output().expect("kubectl");
+    assert!(output.status.success(), "{}", said(&output));
+    let api = fixture.cluster.api(ADMIN);
+    until("HardeningPolicies are served", async || api.get(PATH).await.is_ok()).await;
 }
 
 pub(crate) fn document(name: &str, spec: &Value) -> Value {
@@ -62,7 +61,7 @@ async fn api_server_says(fixture: &Fixture, document: &Value) -> Result<(), Stri
 }
 
 async fn what_is_shipped_is_accepted(fixture: Arc<Fixture>) {
-    install(&fixture);
+    install(&fixture).await;
     for preset in policy::Preset::ALL {
         let file = root().join("policies").join(format!("{}.yaml", preset.as_str()));
         let text = std::fs::read_to_string(file).expect("a policy");
@@ -164,7 +163,7 @@ fn wrong() -> Vec<(Value, &'static str)> {
 }
 
 async fn loader_and_api_server_agree(fixture: Arc<Fixture>) {
-    install(&fixture);
+    install(&fixture).await;
     let mut failures = Vec::new();
     for spec in right() {
         let ours = policy::parse_object("table", Some(&spec)).map(|_| ());
@@ -191,7 +190,7 @@ async fn loader_and_api_server_agree(fixture: Arc<Fixture>) {
 }
 
 async fn kubectl_says_what_is_wrong(fixture: Arc<Fixture>) {
-    install(&fixture);
+    install(&fixture).await;
     for (name, spec, needle) in [
         ("unknown", json!({"rules": {"sekcomp": {"mode": "off"}}}), "unknown field \"spec.rules.sekcomp\""),
         ("prefix", json!({"annotationPrefix": "A B"}), "must be a DNS name of at most 180 characters"),

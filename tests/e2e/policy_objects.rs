@@ -2,8 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use kube::api::{Api, DynamicObject};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use pod_hardener::metrics::Metrics;
+use pod_hardener::policy::Preset;
+use pod_hardener::sources::{Sources, report};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -17,13 +24,14 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("policy_objects::come_into_force_and_go", come_into_force_and_go),
         test("policy_objects::a_wrong_version_leaves_the_last_good", a_wrong_version),
+        test("policy_objects::replicas_do_not_fight", replicas_do_not_fight),
         test("policy_objects::no_pod_is_hardened_by_half_a_policy", no_half_policy),
     ]
 }
 
-/// How many pods a second are admitted while a policy changes, and for how long.
+/// How many pods a second are admitted while a policy changes, and how often it does.
 const RATE: u32 = 200;
-const SPAN: Duration = Duration::from_secs(4);
+const EDITS: u32 = 6;
 
 /// A policy for one namespace, in which two rules say the same number.
 fn policy(namespace: &Namespace, number: u32) -> Value {
@@ -89,7 +97,7 @@ async fn until_said(fixture: &Fixture, name: &str, generation: i64, accepted: &s
 }
 
 async fn come_into_force_and_go(fixture: Arc<Fixture>) {
-    install(&fixture);
+    install(&fixture).await;
     fixture
         .with_temp_namespace(Server::Knowing, &[], async |namespace| {
             let name = namespace.name.as_str();
@@ -118,7 +126,7 @@ async fn come_into_force_and_go(fixture: Arc<Fixture>) {
 }
 
 async fn a_wrong_version(fixture: Arc<Fixture>) {
-    install(&fixture);
+    install(&fixture).await;
     fixture
         .with_temp_namespace(Server::Knowing, &[], async |namespace| {
             let name = namespace.name.as_str();
@@ -159,13 +167,17 @@ async fn a_wrong_version(fixture: Arc<Fixture>) {
 }
 
 async fn no_half_policy(fixture: Arc<Fixture>) {
-    install(&fixture);
+    install(&fixture).await;
     fixture
         .with_temp_namespace(Server::Knowing, &[], async |namespace| {
             apply(&fixture, &policy(namespace, 1));
             until_user(namespace, 1001).await;
-            let (admitted, edits) = tokio::join!(admissions(namespace), edit(&fixture, namespace));
-            println!("{} pods admitted in {SPAN:?} and more, {edits} edits", admitted.len());
+            let done = AtomicBool::new(false);
+            let edits = async {
+                edit(&fixture, namespace).await;
+                done.store(true, Ordering::Relaxed);
+            };
+            let (admitted, ()) = tokio::join!(admissions(namespace, &done), edits);
             let seen: BTreeSet<&(i64, String)> = admitted.iter().collect();
             let whole: BTreeSet<(i64, String)> = [(1001, "1Mi".to_owned()), (1002, "2Mi".to_owned())].into();
             assert_eq!(
@@ -178,13 +190,13 @@ async fn no_half_policy(fixture: Arc<Fixture>) {
         .await;
 }
 
-/// Admits pods at the rate; each must be admitted.
-async fn admissions(namespace: &Namespace) -> Vec<(i64, String)> {
+/// Admits pods at the rate until all is done; each must be admitted.
+async fn admissions(namespace: &Namespace, done: &AtomicBool) -> Vec<(i64, String)> {
     // So many at once are fewer than the server takes: what is refused for another reason says nothing here.
     let slots = Arc::new(Semaphore::new(16));
     let mut clock = tokio::time::interval(Duration::from_secs(1) / RATE);
     let (mut all, start) = (JoinSet::new(), Instant::now());
-    while start.elapsed() < SPAN {
+    while !done.load(Ordering::Relaxed) {
         clock.tick().await;
         let slot = Arc::clone(&slots).acquire_owned().await.expect("never closed");
         let (api, path) = (namespace.api.clone(), namespace.path("pods?dryRun=All"));
@@ -194,21 +206,59 @@ async fn admissions(namespace: &Namespace) -> Vec<(i64, String)> {
             numbers(&answer.unwrap_or_else(|refused| panic!("{refused:?}")).object)
         });
     }
-    println!(
-        "{:.0} pods a second",
-        f64::from(u32::try_from(all.len()).expect("few")) / start.elapsed().as_secs_f64()
-    );
-    all.join_all().await
+    let took = start.elapsed();
+    let admitted = all.join_all().await;
+    println!("{} pods in {took:?} while the policy was edited {EDITS} times", admitted.len());
+    admitted
 }
 
 /// Edits the policy to and fro by kubectl.
-async fn edit(fixture: &Arc<Fixture>, namespace: &Namespace) -> u32 {
-    let (start, mut edits) = (Instant::now(), 0);
-    while start.elapsed() < SPAN {
-        edits += 1;
-        let (fixture, policy) = (Arc::clone(fixture), policy(namespace, edits % 2 + 1));
+async fn edit(fixture: &Arc<Fixture>, namespace: &Namespace) {
+    for edit in 1..=EDITS {
+        let (fixture, policy) = (Arc::clone(fixture), policy(namespace, edit % 2 + 1));
         tokio::task::spawn_blocking(move || apply(&fixture, &policy)).await.expect("an edit");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    edits
+}
+
+/// Another replica beside the server: its name appears beside the server's, and goes when it goes.
+async fn replicas_do_not_fight(fixture: Arc<Fixture>) {
+    install(&fixture).await;
+    fixture
+        .with_temp_namespace(Server::Knowing, &[], async |namespace| {
+            let name = namespace.name.as_str();
+            apply(&fixture, &policy(namespace, 1));
+            until_said(&fixture, name, 1, "True").await;
+            let kubeconfig = Kubeconfig::read_from(fixture.cluster.kubeconfig(ADMIN)).expect("a kubeconfig");
+            let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+            let client = Client::try_from(config.expect("a config")).expect("a client");
+            let metrics = Arc::new(Metrics::new().expect("metrics"));
+            let sources = Sources::new(&Preset::Restricted.into(), metrics);
+            let api = Api::<DynamicObject>::all_with(client.clone(), &report::resource());
+            let look = async || sources.apply(name, api.get(name).await.expect("the policy").into());
+            look().await;
+            let run = report::run(client.clone(), Arc::clone(&sources), "another".to_owned(), drop);
+            let running = tokio::spawn(run);
+            until_replicas(&fixture, name, 2).await;
+            // Nobody has anything to say against the other.
+            let version = async || object(&fixture, name).await["metadata"]["resourceVersion"].take();
+            let before = version().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(version().await, before);
+            running.abort();
+            look().await;
+            report::leave(client, Arc::clone(&sources), "another".to_owned()).await;
+            until_replicas(&fixture, name, 1).await;
+            delete(&fixture, name).await;
+        })
+        .await;
+}
+
+async fn until_replicas(fixture: &Fixture, name: &str, count: usize) {
+    until_ok(&format!("{count} replicas are named"), async || {
+        let status = object(fixture, name).await["status"].take();
+        let known = status["replicas"].as_array().map(Vec::len);
+        if known == Some(count) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
 }
