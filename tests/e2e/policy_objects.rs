@@ -31,7 +31,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// How many pods a second are admitted while a policy changes, and how often it does.
 const RATE: u32 = 200;
-const EDITS: u32 = 6;
+const EDITS: u32 = 4;
 
 /// A policy for one namespace, in which two rules say the same number.
 fn policy(namespace: &Namespace, number: u32) -> Value {
