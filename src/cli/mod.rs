@@ -7,6 +7,7 @@ mod harden;
 mod input;
 mod output;
 mod policy;
+mod policy_explain;
 mod say;
 mod serve;
 

@@ -2,12 +2,15 @@
 
 mod document;
 mod error;
+mod explain;
 mod in_force;
 mod load;
 mod preset;
 mod select;
+mod selector;
 mod source;
 mod status;
+mod strength;
 mod validate;
 
 pub use document::{
@@ -15,11 +18,13 @@ pub use document::{
     PolicySpec, RuleName, Selector,
 };
 pub use error::PolicyError;
+pub use explain::{Explanation, Step, StepResult, explain};
 pub use in_force::InForce;
 pub use load::{load, parse, parse_object};
 pub use preset::Preset;
-pub use select::PolicySet;
-pub use source::{Source, Texts};
+pub use select::{By, POLICY_LABEL, PolicySet, Selection};
+pub use selector::Mismatch;
+pub use source::{Source, Texts, together};
 pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
 pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
 
@@ -46,6 +51,8 @@ pub struct Policy {
     pub workload_warnings: bool,
     /// `<prefix>/hardened`, made once.
     pub hardened_key: String,
+    /// `<prefix>/exempted`, made once.
+    pub exempted_label: String,
 }
 
 impl Policy {
@@ -64,6 +71,7 @@ impl Policy {
             .map(|rule| spec.rules.mode(*rule).unwrap_or_else(|| spec.preset.mode(*rule)))
             .collect();
         let hardened_key = format!("{}/{}", spec.annotation_prefix, crate::annotation::HARDENED);
+        let exempted_label = format!("{}/{}", spec.annotation_prefix, crate::inventory::EXEMPTED_LABEL);
         Self {
             name: document.metadata.name,
             modes,
@@ -74,6 +82,7 @@ impl Policy {
             on_error: spec.on_error,
             workload_warnings: spec.workload_warnings,
             hardened_key,
+            exempted_label,
         }
     }
 }

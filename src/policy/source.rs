@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::load::parse;
-use super::{KIND, Policy, PolicyError, PolicySet, Preset};
+use super::{KIND, Policy, PolicyError, PolicySet, Preset, Selector};
 use crate::nearest::nearest;
 
 /// Which files of a folder are policies.
@@ -109,6 +109,26 @@ impl Texts {
     }
 }
 
+/// The policies of the cluster, by name, and those that `--policy` names, in the order in which they are tried.
+///
+/// One of the cluster takes the place of one of the same name. One for everything hides what comes after it, so those
+/// of the cluster that are come after what selects: only then are they what an administrator means by a default.
+#[must_use]
+pub fn together(of_cluster: Vec<Policy>, named: Vec<Policy>) -> Vec<Policy> {
+    let everything = |policy: &Policy| policy.selector == Selector::default();
+    let mut named: Vec<Policy> =
+        named.into_iter().filter(|policy| of_cluster.iter().all(|other| other.name != policy.name)).collect();
+    let rest = named.split_off(named.iter().position(everything).unwrap_or(named.len()));
+    let (defaults, mut all): (Vec<Policy>, Vec<Policy>) = of_cluster.into_iter().partition(everything);
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.extend(named);
+    let first = all.len();
+    all.extend(defaults);
+    all[first..].sort_by(|a, b| a.name.cmp(&b.name));
+    all.extend(rest);
+    all
+}
+
 fn is_policy(path: &Path) -> bool {
     let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
     let ending = path.extension().and_then(|ending| ending.to_str());
@@ -145,6 +165,27 @@ mod tests {
         symlink("..2027", folder.path().join("..data")).expect("a link");
         fs::create_dir(folder.path().join("deeper.yaml")).expect("a folder");
         assert_eq!(names(folder.path()).expect("valid"), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_for_everything_hides_nothing_that_selects() {
+        let policies = |names: &[&str]| {
+            let policy = |name: &&str| {
+                // In capitals: it selects.
+                let selects = name.chars().all(char::is_uppercase);
+                let spec = if selects { "spec: {selector: {namespaces: [x]}}\n" } else { "" };
+                parse("p", &(document(&name.to_lowercase()) + spec)).expect("valid").remove(0)
+            };
+            names.iter().map(policy).collect::<Vec<_>>()
+        };
+        let order = |cluster: &[&str], named: &[&str]| {
+            let all = together(policies(cluster), policies(named));
+            all.iter().map(|policy| policy.name.as_str()).collect::<String>()
+        };
+        assert_eq!(order(&["c", "B", "a", "D"], &["Z", "y", "X"]), "bdzacyx");
+        assert_eq!(order(&["Y"], &["Z", "y"]), "yz");
+        assert_eq!(order(&[], &["y", "Z"]), "yz");
+        assert_eq!(order(&["a"], &["restricted"]), "arestricted");
     }
 
     #[test]

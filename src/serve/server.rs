@@ -112,6 +112,7 @@ impl Server {
         });
         let client = watch::connect(&settings).await?;
         let cluster = Arc::new(if client.is_some() { Cluster::connected() } else { Cluster::default() });
+        let webhook_client = client.clone();
         let watching = client.map(|client| Watching {
             client,
             cluster: Arc::clone(&cluster),
@@ -122,7 +123,13 @@ impl Server {
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
-            webhook: Arc::new(Webhook::new(&settings, sources.in_force(), cluster, Arc::clone(&metrics))),
+            webhook: Arc::new(Webhook::new(
+                &settings,
+                sources.in_force(),
+                cluster,
+                webhook_client,
+                Arc::clone(&metrics),
+            )),
             admin: Arc::new(Admin { ready: AtomicBool::new(false), watches, metrics: Arc::clone(&metrics) }),
             settings,
             metrics,
@@ -183,6 +190,7 @@ impl Server {
         let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
             watch::start(client, cluster, watches, &self.sources);
             let teller = telling::start(client, cluster, watches, &self.metrics);
+            self.webhook.tells(teller.clone());
             let tell = move |tale| teller.tell(tale);
             tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), report::own_name(), tell))
         });

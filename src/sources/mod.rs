@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::metrics::{Metrics, PolicyOutcome, PolicySource};
-use crate::policy::{HardeningPolicy, InForce, Policy, PolicyError, PolicySet, Replica};
+use crate::policy::{self, HardeningPolicy, InForce, Policy, PolicyError, PolicySet, Replica};
 use object::Object;
 pub use object::{Seen, Write};
 
@@ -35,7 +35,7 @@ struct State {
     files: Vec<Policy>,
     /// Whether what stands there now is refused.
     files_refused: bool,
-    /// Custom resources by name, which is the order in which they are tried.
+    /// Custom resources by name.
     objects: BTreeMap<String, Object>,
     /// Policies of files in whose place a custom resource of the same name is.
     replaced: Vec<String>,
@@ -217,12 +217,10 @@ impl Sources {
     }
 }
 
-/// Custom resources by name, then those of files whose name no custom resource has.
+/// What is in force of everything that is known.
 fn together(state: &State) -> Vec<Policy> {
-    let objects = state.objects.values().filter_map(|object| object.policy.as_ref());
-    let is_object = |name: &str| state.objects.get(name).is_some_and(|object| object.policy.is_some());
-    let files = state.files.iter().filter(|policy| !is_object(&policy.name));
-    objects.chain(files).cloned().collect()
+    let objects = state.objects.values().filter_map(|object| object.policy.clone());
+    policy::together(objects.collect(), state.files.clone())
 }
 
 /// The same for the same policies in the same order, in every replica of one version.

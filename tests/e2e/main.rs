@@ -44,9 +44,11 @@ mod process;
 mod registration;
 mod reinvocation;
 mod resources;
+mod selection;
 mod shapes;
 mod telling;
 mod token;
+mod validating;
 mod warnings;
 mod webhook;
 mod windows;
@@ -116,9 +118,11 @@ fn tests() -> Vec<Test> {
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),
+        selection::tests(),
         shapes::tests(),
         telling::tests(),
         token::tests(),
+        validating::tests(),
         warnings::tests(),
         windows::tests(),
     ]
