@@ -83,11 +83,7 @@ impl Cluster {
         if limits.is_empty() && quotas.is_empty() {
             return Some(space);
         }
-        let quota = quotas.iter().fold(Quota::default(), |sum, next| Quota {
-            ephemeral_storage_requests: sum.ephemeral_storage_requests | next.ephemeral_storage_requests,
-            ephemeral_storage_limits: sum.ephemeral_storage_limits | next.ephemeral_storage_limits,
-            not_best_effort: sum.not_best_effort | next.not_best_effort,
-        });
+        let quota = quotas.iter().fold(Quota::default(), |sum, next| sum.union(**next));
         Some(Arc::new(Space { limits, quota, ..Space::clone(&space) }))
     }
 

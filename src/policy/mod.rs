@@ -24,6 +24,7 @@ pub use load::{load, parse, parse_object};
 pub use preset::Preset;
 pub use select::{By, POLICY_LABEL, PolicySet, Selection};
 pub use selector::Mismatch;
+pub(crate) use selector::glob;
 pub use source::{Source, Texts, together};
 pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
 pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};

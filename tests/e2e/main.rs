@@ -25,6 +25,7 @@ mod client_ca;
 mod cluster;
 mod cluster_knowledge;
 mod command_line;
+mod compensation;
 mod corpus;
 mod deployment;
 mod ephemeral;
@@ -32,6 +33,7 @@ mod exemptions;
 mod fixture;
 mod generated;
 mod installation;
+mod limits;
 mod manifests;
 mod mirror;
 mod other_mutator;
@@ -105,11 +107,13 @@ fn tests() -> Vec<Test> {
         client_ca::tests(),
         cluster_knowledge::tests(),
         command_line::tests(),
+        compensation::tests(),
         corpus::tests(),
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
         installation::tests(),
+        limits::tests(),
         mirror::tests(),
         outage::tests(),
         pod_security::tests(),

@@ -30,6 +30,11 @@ spec: {selector: {namespaces: [by-label-only]}}
 ---
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy
+metadata: {name: compensating}
+spec: {selector: {namespaceLabels: {exemptions: compensated}}, exemptions: {compensation: user-namespace}}
+---
+apiVersion: pod-hardener.dev/v1alpha1
+kind: HardeningPolicy
 metadata: {name: base}
 spec: {exemptions: {authorization: rbac, namespaces: true}}
 ";
