@@ -26,7 +26,10 @@ pub use container::{
 pub(crate) use json::read as read_json;
 pub use owner::{Controller, Owner};
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
-pub use quantity::{Quantity, compare_doubled, compare_quantities, double_quantity, is_quantity};
+pub use quantity::{
+    Quantity, compare_doubled, compare_quantities, double_quantity, is_quantity, thousandths,
+    write_thousandths,
+};
 pub use security_context::{
     Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl, WindowsOptions,
 };

@@ -25,6 +25,7 @@ mod client_ca;
 mod cluster;
 mod cluster_knowledge;
 mod command_line;
+mod compensation;
 mod corpus;
 mod deployment;
 mod ephemeral;
@@ -32,10 +33,13 @@ mod exemptions;
 mod fixture;
 mod generated;
 mod installation;
+mod least_privilege;
+mod limits;
 mod manifests;
 mod mirror;
 mod other_mutator;
 mod outage;
+mod outage_of_api_server;
 mod pod_security;
 mod pods;
 mod process;
@@ -46,6 +50,7 @@ mod selection;
 mod shapes;
 mod telling;
 mod token;
+mod validating;
 mod warnings;
 mod webhook;
 mod windows;
@@ -102,13 +107,17 @@ fn tests() -> Vec<Test> {
         client_ca::tests(),
         cluster_knowledge::tests(),
         command_line::tests(),
+        compensation::tests(),
         corpus::tests(),
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
         installation::tests(),
+        limits::tests(),
+        least_privilege::tests(),
         mirror::tests(),
         outage::tests(),
+        outage_of_api_server::tests(),
         pod_security::tests(),
         registration::tests(),
         reinvocation::tests(),
@@ -117,6 +126,7 @@ fn tests() -> Vec<Test> {
         shapes::tests(),
         telling::tests(),
         token::tests(),
+        validating::tests(),
         warnings::tests(),
         windows::tests(),
     ]
