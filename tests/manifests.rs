@@ -21,10 +21,16 @@ const FILES: [(&str, &str); 7] = [
     ("webhook.yaml", "MutatingWebhookConfiguration"),
 ];
 
-fn manifest(file: &str) -> Value {
+/// A file's documents.
+fn documents(file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A file's first document.
+fn manifest(file: &str) -> Value {
+    documents(file).swap_remove(0)
 }
 
 fn at<'v>(object: &'v Value, pointer: &str) -> &'v Value {
@@ -107,7 +113,7 @@ fn the_webhook_asks_for_pods_and_stands_in_nobodys_way() {
     for (field, expected) in [
         ("admissionReviewVersions", json!(["v1"])),
         ("matchPolicy", json!("Equivalent")),
-        ("sideEffects", json!("None")),
+        ("sideEffects", json!("NoneOnDryRun")),
         ("reinvocationPolicy", json!("IfNeeded")),
         ("timeoutSeconds", json!(2)),
         ("failurePolicy", json!("Ignore")),
@@ -129,6 +135,39 @@ fn the_webhook_asks_for_pods_and_stands_in_nobodys_way() {
     assert_eq!(left_out["operator"], "NotIn");
     assert_eq!(left_out["values"], json!(["kube-system", own]));
     assert_eq!(webhook["clientConfig"].get("caBundle"), None);
+}
+
+#[test]
+fn what_people_do_is_validated_where_pods_are_hardened() {
+    let [hardening, validating] = <[Value; 2]>::try_from(documents("webhook.yaml")).expect("two documents");
+    assert_eq!(validating["kind"], "ValidatingWebhookConfiguration");
+    let (hardening, validating) = (at(&hardening, "/webhooks/0"), at(&validating, "/webhooks/0"));
+    for field in [
+        "admissionReviewVersions",
+        "matchPolicy",
+        "namespaceSelector",
+        "sideEffects",
+        "timeoutSeconds",
+        "failurePolicy",
+    ] {
+        assert_eq!(validating[field], hardening[field], "{field}");
+    }
+    let mut service = at(hardening, "/clientConfig/service").clone();
+    service["path"] = json!("/validate");
+    assert_eq!(at(validating, "/clientConfig/service"), &service);
+    let mut asked: Vec<String> = Vec::new();
+    for rule in validating["rules"].as_array().unwrap() {
+        let ephemeral = rule["resources"] == json!(["pods/ephemeralcontainers"]);
+        let expected = if ephemeral { json!(["UPDATE"]) } else { json!(["CREATE", "UPDATE"]) };
+        assert_eq!(rule["operations"], expected, "{rule}");
+        let group = rule["apiGroups"][0].as_str().unwrap();
+        let resources = rule["resources"].as_array().unwrap().iter().filter_map(Value::as_str);
+        asked.extend(resources.map(|resource| format!("{group}/{resource}")));
+    }
+    asked.sort();
+    let expected = "/namespaces /pods /pods/ephemeralcontainers /replicationcontrollers apps/daemonsets \
+                    apps/deployments apps/replicasets apps/statefulsets batch/cronjobs batch/jobs";
+    assert_eq!(asked.join(" "), expected);
 }
 
 #[test]

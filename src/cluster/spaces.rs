@@ -39,11 +39,7 @@ impl Place {
 
     /// What stands in the namespace has changed.
     fn compose(&mut self) {
-        let quota = self.quotas.values().fold(Quota::default(), |sum, next| Quota {
-            ephemeral_storage_requests: sum.ephemeral_storage_requests | next.ephemeral_storage_requests,
-            ephemeral_storage_limits: sum.ephemeral_storage_limits | next.ephemeral_storage_limits,
-            not_best_effort: sum.not_best_effort | next.not_best_effort,
-        });
+        let quota = self.quotas.values().fold(Quota::default(), |sum, next| sum.union(*next));
         let limits = self.limit_ranges.values().flatten().cloned().collect();
         let Space { labels, annotations, .. } = Space::clone(&self.space);
         self.space = Arc::new(Space { labels, annotations, limits, quota });
@@ -218,9 +214,9 @@ mod tests {
         spaces.apply_limit_range(key("l"), limit("1"));
         assert_eq!((spaces.len(), spaces.count_limit_ranges()), (0, 1));
         spaces.apply("a".into(), labelled("x"));
-        spaces.apply_quota(key("q"), Quota { not_best_effort: true, ..Quota::default() });
+        spaces.apply_quota(key("q"), Quota { by_best_effort: true, ..Quota::default() });
         let known = spaces.get("a");
-        assert_eq!((known.limits.len(), known.labels.len(), known.quota.not_best_effort), (1, 1, true));
+        assert_eq!((known.limits.len(), known.labels.len(), known.quota.by_best_effort), (1, 1, true));
         spaces.delete("a");
         let known = spaces.get("a");
         assert_eq!((known.limits.len(), known.labels.len(), spaces.len()), (1, 0, 0));

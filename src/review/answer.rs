@@ -8,7 +8,7 @@ use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
 use super::trust::{Maker, Settled};
-use crate::annotation::RefusalReason;
+use crate::annotation::{EXEMPT, RefusalReason};
 use crate::cluster::Cluster;
 use crate::facts::{Facts, Grants};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
@@ -17,6 +17,7 @@ use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
 use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
+use crate::view::Pod;
 
 /// What became of a request: the label of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,6 +189,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         namespace,
         space: world.cluster.space(namespace),
         account: world.cluster.account(namespace, subject.spec.account()),
+        user_namespaces: user_namespaces(pod, namespace, world),
         requester: user.map_or("", |user| user.username.as_str()),
         grants: maker.grants(world, told),
         unreachable: told.unreachable,
@@ -223,6 +225,23 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     out.audit(&hardened);
     out.patch(hardened);
     Ok(Reply::Answer(Answer { body: out.finish(), record }))
+}
+
+/// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
+/// one instead of what is exempted.
+fn user_namespaces(pod: &Pod<'_>, namespace: &str, world: &World<'_>) -> bool {
+    if !world.policies.compensates() {
+        return false;
+    }
+    let exempts = |key: &str| key.ends_with(EXEMPT);
+    let of_pod = pod.annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
+    let of_space = || {
+        let space = world.cluster.space(namespace);
+        space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)))
+    };
+    let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
+    let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
+    (of_pod || of_space()) && world.cluster.user_namespaces(&selector)
 }
 
 fn skip(request: &Request<'_>) -> Answer {

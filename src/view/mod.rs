@@ -23,7 +23,9 @@ pub use container::{
 };
 pub use owner::{Controller, Owner};
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
-pub use quantity::{Quantity, compare_quantities, double_quantity, is_quantity};
+pub use quantity::{
+    Quantity, compare_quantities, double_quantity, is_quantity, thousandths, write_thousandths,
+};
 pub use security_context::{
     Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl, WindowsOptions,
 };

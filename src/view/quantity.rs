@@ -122,6 +122,31 @@ pub fn is_quantity(text: &str) -> bool {
     parse(text).is_some_and(|parsed| parsed.nanos().is_some())
 }
 
+/// A quantity in thousandths, rounded up as the API server rounds it before it compares with a LimitRange.
+#[must_use]
+pub fn thousandths(text: &str) -> Option<i128> {
+    const GRAINS: i128 = 1_000_000;
+    Some(parse(text)?.nanos()?.checked_add(GRAINS - 1)? / GRAINS)
+}
+
+/// Thousandths as a quantity, in the largest unit that keeps it exact: binary ones for bytes, none for cores.
+#[must_use]
+pub fn write_thousandths(value: i128, bytes: bool) -> String {
+    if value % 1000 != 0 {
+        return format!("{value}m");
+    }
+    let mut whole = value / 1000;
+    let mut unit = "";
+    for next in ["Ki", "Mi", "Gi", "Ti"].iter().filter(|_| bytes) {
+        if whole == 0 || whole % 1024 != 0 {
+            break;
+        }
+        whole /= 1024;
+        unit = next;
+    }
+    format!("{whole}{unit}")
+}
+
 /// Twice a quantity, in the unit in which it was written.
 #[must_use]
 pub fn double_quantity(text: &str) -> Option<String> {
@@ -169,6 +194,22 @@ mod tests {
         {
             assert!(!is_quantity(text), "{text}");
         }
+    }
+
+    #[test]
+    fn thousandths_are_written_in_the_largest_exact_unit() {
+        for (text, bytes, expected) in [
+            ("0.5", false, "500m"),
+            ("2000m", false, "2"),
+            ("1n", false, "1m"),
+            ("1.5Gi", true, "1536Mi"),
+            ("1025", true, "1025"),
+            ("0", true, "0"),
+        ] {
+            let value = thousandths(text).expect("a quantity");
+            assert_eq!(write_thousandths(value, bytes), expected, "{text}");
+        }
+        assert_eq!(thousandths("lots"), None);
     }
 
     #[test]

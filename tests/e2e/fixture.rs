@@ -10,7 +10,7 @@ use crate::certificates::Authority;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
 use crate::process::Process;
 use crate::selection;
-use crate::webhook::{LABEL, Settings, Webhook, until_called};
+use crate::webhook::{LABEL, Settings, Webhook, register_validation, until_called};
 use crate::{least_privilege, pods};
 
 /// The annotation by which a pod says that it was hardened.
@@ -114,6 +114,9 @@ impl Fixture {
         }
         let (binaries, namespaces) = (binaries.clone(), AtomicU32::new(0));
         let fixture = Self { binaries, cluster, webhooks, namespaces };
+        for server in [Server::Knowing, Server::Choosing] {
+            register_validation(&fixture.cluster, server.name(), fixture.webhook(server)).await;
+        }
         for server in [
             Server::BuiltIn,
             Server::Enforced,

@@ -61,6 +61,9 @@ async fn create(api: &Api, object: &Value) {
         "MutatingWebhookConfiguration" => {
             "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?dryRun=All&".to_owned()
         }
+        "ValidatingWebhookConfiguration" => {
+            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?dryRun=All&".to_owned()
+        }
         other => panic!("where to create a {other}?"),
     };
     let answer = api.create(&format!("{path}fieldValidation=Strict"), object).await;

@@ -25,6 +25,7 @@ mod client_ca;
 mod cluster;
 mod cluster_knowledge;
 mod command_line;
+mod compensation;
 mod corpus;
 mod deployment;
 mod ephemeral;
@@ -33,6 +34,7 @@ mod fixture;
 mod generated;
 mod installation;
 mod least_privilege;
+mod limits;
 mod manifests;
 mod mirror;
 mod other_mutator;
@@ -48,6 +50,7 @@ mod selection;
 mod shapes;
 mod telling;
 mod token;
+mod validating;
 mod warnings;
 mod webhook;
 mod windows;
@@ -104,12 +107,14 @@ fn tests() -> Vec<Test> {
         client_ca::tests(),
         cluster_knowledge::tests(),
         command_line::tests(),
+        compensation::tests(),
         corpus::tests(),
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
         installation::tests(),
         least_privilege::tests(),
+        limits::tests(),
         mirror::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
@@ -121,6 +126,7 @@ fn tests() -> Vec<Test> {
         shapes::tests(),
         telling::tests(),
         token::tests(),
+        validating::tests(),
         warnings::tests(),
         windows::tests(),
     ]
