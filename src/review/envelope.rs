@@ -217,7 +217,7 @@ impl<'a, P: Deserialize<'a>, O: Deserialize<'a>> AdmissionReview<'a, P, O> {
     /// When it is no JSON, or not of this shape.
     pub(super) fn read(body: &'a [u8]) -> serde_json::Result<Self> {
         match std::str::from_utf8(body) {
-            Ok(text) => serde_json::from_str(text),
+            Ok(text) => crate::view::read_json(text),
             // Says where it is not UTF-8.
             Err(_) => serde_json::from_slice(body),
         }

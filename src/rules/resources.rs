@@ -14,7 +14,7 @@ use super::{Desk, Meta, Mode, Note, Place, Source};
 use crate::facts::LimitedResource;
 use crate::plan::ResourceEdits;
 use crate::subject::{Slot, Subject};
-use crate::view::{ContainerType, Quantity, ResourceList, compare_quantities, double_quantity};
+use crate::view::{ContainerType, Quantity, ResourceList, compare_doubled, double_quantity};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -188,9 +188,8 @@ fn complete<'v>(
 
 /// The default limit, or twice the author's request where that is more.
 fn limit_above<'v>(request: &str, limit: &'v str) -> Option<Cow<'v, str>> {
-    let doubled = double_quantity(request)?;
-    match compare_quantities(&doubled, limit)? {
-        Ordering::Greater => Some(Cow::Owned(doubled)),
+    match compare_doubled(request, limit)? {
+        Ordering::Greater => double_quantity(request).map(Cow::Owned),
         _ => Some(Cow::Borrowed(limit)),
     }
 }

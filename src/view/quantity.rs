@@ -54,6 +54,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Quantity<'a> {
     }
 }
 
+/// As many decimal digits always fit into 64 bits.
+const FIT: usize = 18;
+
 /// Digits, how many of them are decimals, and the suffix as a power of ten or of 1024.
 struct Parsed<'a> {
     digits: i128,
@@ -83,9 +86,13 @@ impl Parsed<'_> {
             "E" => (0, 18),
             other => (0, other.strip_prefix(['e', 'E'])?.parse().ok()?),
         };
-        let scaled = self.digits.checked_mul(1024_i128.checked_pow(binary)?)?;
+        let scaled = self.digits.checked_mul(1_i128 << (10 * binary))?;
         let power = 9_i32.checked_add(exponent)?.checked_sub(i32::try_from(self.decimals).ok()?)?;
-        let factor = 10_i128.checked_pow(power.unsigned_abs())?;
+        // Almost always small enough for one word.
+        let factor = match 10_i64.checked_pow(power.unsigned_abs()) {
+            Some(factor) => i128::from(factor),
+            None => 10_i128.checked_pow(power.unsigned_abs())?,
+        };
         if power >= 0 {
             scaled.checked_mul(factor)
         } else {
@@ -103,10 +110,16 @@ fn parse(text: &str) -> Option<Parsed<'_>> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let mut digits: i128 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()) {
-        digits = digits.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
-    }
+    let all = whole.bytes().chain(fraction.bytes());
+    let digits = if whole.len() + fraction.len() <= FIT {
+        i128::from(all.fold(0_i64, |digits, digit| digits * 10 + i64::from(digit - b'0')))
+    } else {
+        let mut digits: i128 = 0;
+        for digit in all {
+            digits = digits.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+        }
+        digits
+    };
     Some(Parsed { digits, decimals: u32::try_from(fraction.len()).ok()?, suffix })
 }
 
@@ -114,6 +127,14 @@ fn parse(text: &str) -> Option<Parsed<'_>> {
 #[must_use]
 pub fn compare_quantities(a: &str, b: &str) -> Option<Ordering> {
     Some(parse(a)?.nanos()?.cmp(&parse(b)?.nanos()?))
+}
+
+/// Compares twice a quantity with another.
+#[must_use]
+pub fn compare_doubled(a: &str, b: &str) -> Option<Ordering> {
+    let once = parse(a)?;
+    let twice = Parsed { digits: once.digits.checked_mul(2)?, ..once };
+    Some(twice.nanos()?.cmp(&parse(b)?.nanos()?))
 }
 
 /// Whether the API server would take `text` as a quantity.
