@@ -52,6 +52,11 @@ pub struct Metadata<'a> {
 pub struct Labels<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl Labels<'_> {
+    /// All labels.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a label.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
