@@ -7,16 +7,21 @@ use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::annotation::{self, EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, Ours, Refusal, RefusalReason};
+use crate::facts::{Facts, Grants, Space};
 use crate::nearest::nearest;
-use crate::policy::ExemptionPolicy;
+use crate::policy::{Authorization, ExemptionPolicy, Policy};
 use crate::rules::{RuleId, RuleSet};
-use crate::subject::Subject;
+use crate::subject::{Reach, Subject};
+
+mod authority;
 
 /// Which rules are not applied to the pod and to each of its containers.
 #[derive(Debug, Clone, Default)]
 pub struct Exemptions {
     pod: RuleSet,
     containers: Vec<RuleSet>,
+    /// Those that somebody with the right to them has to stand behind, and nobody does yet.
+    asks: RuleSet,
 }
 
 impl Exemptions {
@@ -37,6 +42,43 @@ impl Exemptions {
     pub fn rules(&self) -> RuleSet {
         self.containers.iter().fold(self.pod, |all, rules| all.union(*rules))
     }
+
+    /// The rules from which exemptions wait for somebody with the right to them.
+    #[must_use]
+    pub const fn asks(&self) -> RuleSet {
+        self.asks
+    }
+}
+
+/// By what exemptions are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'t> {
+    /// The prefix of the annotations.
+    pub prefix: &'t str,
+    /// What policy allows.
+    pub policy: &'t ExemptionPolicy,
+    /// Where the pod goes, and who stands behind it.
+    pub facts: &'t Facts<'t>,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+impl<'t> Terms<'t> {
+    /// Those of a policy.
+    #[must_use]
+    pub fn of(policy: &'t Policy, facts: &'t Facts<'t>, now: OffsetDateTime) -> Self {
+        Self { prefix: &policy.annotation_prefix, policy: &policy.exemptions, facts, now }
+    }
+
+    /// The rules from which the pod's annotations may exempt, as far as authority goes.
+    fn granted(&self, reach: Reach<'_>) -> RuleSet {
+        let trusts = |user: &String| reach == Reach::Pod && user == self.facts.requester;
+        match self.policy.authorization {
+            Authorization::Annotations => RuleSet::all(),
+            Authorization::Rbac if self.policy.trusted_controllers.iter().any(trusts) => RuleSet::all(),
+            Authorization::Rbac => self.facts.grants.rules(),
+        }
+    }
 }
 
 /// What one `exempt` annotation is read with.
@@ -52,13 +94,13 @@ struct Reading<'r, 'v> {
 pub fn read<'v>(
     subject: &Subject<'v, '_>,
     entries: &[Ours<'v>],
-    prefix: &str,
-    policy: &ExemptionPolicy,
-    now: OffsetDateTime,
+    terms: &Terms<'_>,
     refusals: &mut Vec<Refusal<'v>>,
 ) -> Exemptions {
     let mut exemptions = Exemptions::default();
+    let Terms { prefix, policy, now, .. } = *terms;
     let reading = Reading { entries, prefix, policy, now };
+    let granted = terms.granted(subject.reach);
     for entry in entries.iter().filter(|entry| entry.name == EXEMPT) {
         let number = match entry.container {
             None => None,
@@ -67,13 +109,20 @@ pub fn read<'v>(
                 Some(number)
             }
         };
-        let rules = match reading.rules_of(entry, refusals) {
+        let mut rules = match reading.rules_of(entry, refusals) {
             Ok(rules) => rules,
             Err(refusal) => {
                 refusals.push(refusal);
                 continue;
             }
         };
+        // An exemption of a container that is out of reach changes nothing: nobody has to stand behind it.
+        let withheld = rules.without(granted);
+        if !withheld.is_empty() && number.is_none_or(|number| subject.slots[number].in_scope) {
+            rules = rules.intersection(granted);
+            exemptions.asks = exemptions.asks.union(withheld);
+            authority::refuse(entry, withheld, terms, refusals);
+        }
         match number {
             None => exemptions.pod = exemptions.pod.union(rules),
             Some(number) => {
@@ -82,7 +131,36 @@ pub fn read<'v>(
             }
         }
     }
+    if !matches!(terms.facts.grants, Grants::Unasked | Grants::Unverified) {
+        exemptions.asks = RuleSet::default();
+    }
+    if let Some(space) = terms.facts.space.as_deref().filter(|_| policy.namespaces) {
+        exemptions.pod = exemptions.pod.union(of_namespace(space, terms, refusals));
+    }
     exemptions
+}
+
+/// From what the namespace's own annotations exempt all its pods: it is the administrators' object.
+fn of_namespace(space: &Space, terms: &Terms<'_>, refusals: &mut Vec<Refusal<'_>>) -> RuleSet {
+    let Terms { prefix, policy, now, facts } = *terms;
+    let ours = space.annotations.iter().filter_map(|(key, value)| {
+        let (domain, name) = key.split_once('/')?;
+        (domain == prefix).then_some(Ours { key, name, container: None, value: Some(value) })
+    });
+    let entries: Vec<Ours<'_>> = ours.collect();
+    let Some(entry) = entries.iter().find(|entry| entry.name == EXEMPT) else { return RuleSet::default() };
+    let mut refused = Vec::new();
+    let reading = Reading { entries: &entries, prefix, policy, now };
+    let rules = reading.rules_of(entry, &mut refused).unwrap_or_else(|refusal| {
+        refused.push(refusal);
+        RuleSet::default()
+    });
+    refusals.extend(refused.into_iter().map(|refusal| Refusal {
+        key: Cow::Owned(format!("{} of the namespace {}", refusal.key, facts.namespace)),
+        reason: refusal.reason,
+        message: refusal.message,
+    }));
+    rules
 }
 
 /// The number of the container of that name.

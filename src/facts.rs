@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::cluster::Check;
 use crate::rules::RuleSet;
 
 /// What the engine is told of where a pod goes and who sends it.
@@ -16,8 +17,14 @@ pub struct Facts<'f> {
     pub account: Option<Arc<Account>>,
     /// Whether every node that the pod can reach starts pods in user namespaces (KEP-127).
     pub user_namespaces: bool,
+    /// Who sends it: the user's name; empty when unknown.
+    pub requester: &'f str,
     /// Whose word stands behind the pod's exemptions.
     pub grants: Grants,
+    /// Whether nobody could be asked, as the API server did not answer.
+    pub unreachable: bool,
+    /// The check of templates that is in place; looked at only to say how one that is older is adopted.
+    pub check: Option<Arc<Check>>,
 }
 
 impl<'f> Facts<'f> {
@@ -28,8 +35,8 @@ impl<'f> Facts<'f> {
     }
 }
 
-/// Which exemptions somebody with the right to it stands behind. Asked for only under a policy that wants
-/// authority (`exemptions.authorization: rbac`).
+/// Which exemptions somebody with the right to it stands behind. It counts for exemptions under a policy that wants
+/// authority (`exemptions.authorization: rbac`), and for a policy that the pod's author chose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Grants {
     /// All: files, where nobody can be asked, and pods whose template was checked.

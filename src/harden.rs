@@ -8,7 +8,7 @@ use crate::annotation::{self, Refusal};
 use crate::exemption::{self, Exemptions};
 use crate::facts::Facts;
 use crate::patch::Patch;
-use crate::policy::{Policy, PolicySet};
+use crate::policy::{POLICY_LABEL, Policy, PolicySet, Selection};
 use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet};
 use crate::subject::Subject;
 use crate::tuning;
@@ -29,11 +29,14 @@ pub struct Hardened<'v> {
     pub results: Results,
     /// Annotations that were not honoured.
     pub refusals: Vec<Refusal<'v>>,
+    /// What is to be said of the choice of the policy.
+    pub remarks: Vec<Remark>,
     /// Which exemptions were honoured.
     pub exemptions: Rc<Exemptions>,
     /// The rules in force that hold for every container once the patch is applied.
     pub holding: RuleSet,
-    /// The rules whose exemptions wait for somebody with the right to them: nobody was asked yet.
+    /// The rules whose exemptions, or whose weaker policy, wait for somebody with the right to them: nobody was
+    /// asked yet.
     pub asks: RuleSet,
     /// Whether the pod says by which rules it was hardened; not when its annotations are full.
     pub annotated: bool,
@@ -86,13 +89,14 @@ pub fn harden<'v>(
     facts: &Facts<'_>,
     now: OffsetDateTime,
 ) -> Hardened<'v> {
-    let policy = policies.select(facts, subject);
+    let selection = policies.select(facts, subject);
+    let policy = selection.policy;
     let entries: Vec<annotation::Ours<'v>> =
         annotation::ours(subject.pod.annotations(), &policy.annotation_prefix).collect();
     let mut refusals = Vec::new();
     exemption::check_names(subject, &entries, &mut refusals);
     let exemptions =
-        exemption::read(subject, &entries, &policy.annotation_prefix, &policy.exemptions, now, &mut refusals);
+        exemption::read(subject, &entries, &exemption::Terms::of(policy, facts, now), &mut refusals);
     let tuning = tuning::read(subject, &entries, &mut refusals);
     let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes);
     for rule in RuleId::ALL {
@@ -104,16 +108,17 @@ pub fn harden<'v>(
     let results = Results::new(policy, &findings);
     let holding = holding(policy, &results);
     let mut patch = Patch::new(subject, &plan);
-    let annotated = annotate(subject, policy, holding, &mut patch);
+    let annotated = note(subject, policy, holding, exemptions.rules(), &mut patch);
     Hardened {
         policy,
         patch,
         findings,
         results,
         refusals,
+        remarks: remarks(&selection, facts),
+        asks: selection.asks.union(exemptions.asks()),
         exemptions,
         holding,
-        asks: RuleSet::default(),
         annotated,
     }
 }
@@ -129,14 +134,44 @@ fn holding(policy: &Policy, results: &Results) -> RuleSet {
     in_force.filter(|rule| !open.contains(*rule)).collect()
 }
 
-/// Says in the pod by which policy and rules it was hardened; `false` where there is no room for it.
-fn annotate(subject: &Subject<'_, '_>, policy: &Policy, holding: RuleSet, patch: &mut Patch) -> bool {
+/// Says in the pod by which policy and rules it was hardened, and in a label that it lives on an exemption.
+/// `false` where the annotations have no room for it.
+fn note(
+    subject: &Subject<'_, '_>,
+    policy: &Policy,
+    holding: RuleSet,
+    exempted: RuleSet,
+    patch: &mut Patch,
+) -> bool {
+    if !subject.reaches_pod() {
+        return true;
+    }
+    let (annotation, fits) = annotation(subject, policy, holding, patch);
+    let labels = subject.pod.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
+    // A label that is there stays: a selector may go by it.
+    let written = labels.is_some_and(|labels| labels.get(&policy.exempted_label).is_some());
+    let counts = !written && exempted.iter().any(|rule| policy.mode(rule).is_in_force());
+    patch.note(
+        subject,
+        annotation.as_deref().map(|value| (policy.hardened_key.as_str(), value)),
+        counts.then_some((policy.exempted_label.as_str(), "true")),
+    );
+    fits
+}
+
+/// What the annotation shall say, unless it says so already; and whether there is room for it.
+fn annotation(
+    subject: &Subject<'_, '_>,
+    policy: &Policy,
+    holding: RuleSet,
+    patch: &Patch,
+) -> (Option<String>, bool) {
     let annotations = subject.pod.annotations();
     let written = annotations.and_then(|annotations| annotations.get(&policy.hardened_key));
     let in_force = policy.modes.iter().any(|mode| mode.is_in_force());
     // A pod that needs nothing is left without; a claim that is not ours is corrected.
-    if !in_force || !subject.reaches_pod() || (patch.is_empty() && written.is_none()) {
-        return true;
+    if !in_force || (patch.is_empty() && written.is_none()) {
+        return (None, true);
     }
     let mut value = String::with_capacity(256);
     value.push_str(&policy.name);
@@ -146,12 +181,66 @@ fn annotate(subject: &Subject<'_, '_>, policy: &Policy, holding: RuleSet, patch:
         value.push_str(rule.as_str());
     }
     if written == Some(value.as_str()) {
-        return true;
+        return (None, true);
     }
     let bytes = annotations.map_or(0, crate::view::Annotations::bytes);
-    if bytes + policy.hardened_key.len() + value.len() > ANNOTATIONS_LIMIT {
-        return false;
-    }
-    patch.annotate(subject, &policy.hardened_key, &value);
-    true
+    let fits = bytes + policy.hardened_key.len() + value.len() <= ANNOTATIONS_LIMIT;
+    (fits.then_some(value), fits)
 }
+
+/// Something to be said of the choice of the policy: why, and in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Why: a label for metrics.
+    pub reason: RemarkReason,
+    /// For people.
+    pub message: String,
+}
+
+/// What there may be to say of the choice of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RemarkReason {
+    /// The namespace's label names no policy.
+    UnknownPolicy,
+    /// The pod's author chose a policy that is weaker than the namespace's, and may not.
+    WeakerPolicy,
+}
+
+impl RemarkReason {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::UnknownPolicy, Self::WeakerPolicy];
+
+    /// As a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownPolicy => "unknown-policy",
+            Self::WeakerPolicy => "weaker-policy",
+        }
+    }
+}
+
+fn remarks(selection: &Selection<'_>, facts: &Facts<'_>) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    if selection.label_is_unknown {
+        let label = facts.space.as_ref().and_then(|space| space.labels.get(POLICY_LABEL));
+        let label = exemption::excerpt(label.map_or("", |label| label));
+        let message = format!(
+            "label {POLICY_LABEL} of the namespace {} names no policy: \"{label}\"; policy {} applies",
+            facts.namespace, selection.policy.name
+        );
+        remarks.push(Remark { reason: RemarkReason::UnknownPolicy, message });
+    }
+    let Some(picked) = selection.picked.filter(|_| !selection.granted) else { return remarks };
+    let rules = crate::inventory::names(selection.weakens);
+    let message = format!(
+        "policy {}, chosen by the pod, may not weaken the namespace's policy {} in {rules}: that takes the right to \
+         exempt from these rules",
+        picked.name, selection.base.name
+    );
+    remarks.push(Remark { reason: RemarkReason::WeakerPolicy, message });
+    remarks
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,20 +15,33 @@ const WHO: &str = "pod-hardener";
 /// Each is at most [`LONGEST`] characters, all together at most [`LONGEST_TOGETHER`].
 #[must_use]
 pub fn warnings(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<String> {
+    lines(hardened, subject, WHO, ": hardened")
+}
+
+/// The same of a workload, whose pods are still to come: `of` says which, such as `Deployment/web`.
+#[must_use]
+pub fn warnings_of_pods(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, of: &str) -> Vec<String> {
+    lines(hardened, subject, &format!("{WHO}: pods of {of}"), " will be hardened")
+}
+
+fn lines(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, who: &str, verb: &str) -> Vec<String> {
     let mut lines = Lines { finished: Vec::with_capacity(8), characters: 0 };
     for refusal in &hardened.refusals {
         let key = &refusal.key;
-        lines.push(format!("{WHO}: annotation {key} is not honoured: {}", refusal.message));
+        lines.push(format!("{who}: annotation {key} is not honoured: {}", refusal.message));
+    }
+    for remark in &hardened.remarks {
+        lines.push(format!("{WHO}: {}", remark.message));
     }
     if !hardened.annotated {
-        lines.push(format!("{WHO}: the pod's annotations are full: hardened without a note in them"));
+        lines.push(format!("{who}: the pod's annotations are full: hardened without a note in them"));
     }
     for result in [RuleResult::Impossible, RuleResult::Observed, RuleResult::Replaced] {
         for rule in hardened.results.of(result).iter() {
-            lines.push(describe(hardened, subject, rule, result));
+            lines.push(describe(hardened, subject, who, rule, result));
         }
     }
-    changes(hardened, &mut lines);
+    changes(hardened, &format!("{who}{verb} by policy {}: ", hardened.policy.name), &mut lines);
     lines.finished
 }
 
@@ -65,8 +78,20 @@ pub(crate) fn shorten(mut line: String) -> String {
     line
 }
 
+/// What stays insecure although a rule in force is against it, as a line a rule.
+pub(crate) fn unrepaired(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<String> {
+    let rules = hardened.results.of(RuleResult::Impossible);
+    rules.iter().map(|rule| describe(hardened, subject, WHO, rule, RuleResult::Impossible)).collect()
+}
+
 /// One rule's findings of one result, as a line.
-fn describe(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, rule: RuleId, result: RuleResult) -> String {
+fn describe(
+    hardened: &Hardened<'_>,
+    subject: &Subject<'_, '_>,
+    who: &str,
+    rule: RuleId,
+    result: RuleResult,
+) -> String {
     let verdict = match (result, hardened.policy.mode(rule)) {
         (RuleResult::Replaced, _) => "replaced",
         (RuleResult::Impossible, _) => "cannot be repaired",
@@ -74,7 +99,7 @@ fn describe(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, rule: RuleId, re
         _ => "left as its author wrote it",
     };
     let mut line = String::with_capacity(LONGEST);
-    for part in [WHO, ": ", rule.as_str(), " ", verdict, ": "] {
+    for part in [who, ": ", rule.as_str(), " ", verdict, ": "] {
         line.push_str(part);
     }
     let findings = hardened.findings.iter().filter(|found| found.rule == rule && found.result == result);
@@ -101,8 +126,7 @@ fn place(line: &mut String, finding: &Finding<'_>, subject: &Subject<'_, '_>) {
 }
 
 /// What was set where it was unset: as many rules on a line as fit.
-fn changes(hardened: &Hardened<'_>, lines: &mut Lines) {
-    let head = format!("{WHO}: hardened by policy {}: ", hardened.policy.name);
+fn changes(hardened: &Hardened<'_>, head: &str, lines: &mut Lines) {
     let mut line = String::with_capacity(LONGEST);
     for rule in hardened.results.of(RuleResult::Injected).iter() {
         let found = |found: &&Finding<'_>| found.rule == rule && found.result == RuleResult::Injected;
@@ -112,7 +136,7 @@ fn changes(hardened: &Hardened<'_>, lines: &mut Lines) {
         if !line.is_empty() && line.len() + length > LONGEST {
             lines.push(std::mem::take(&mut line));
         }
-        let before = if line.is_empty() { head.as_str() } else { ", " };
+        let before = if line.is_empty() { head } else { ", " };
         for part in [before, rule.as_str(), " (", note.text, &note.value, ")"] {
             line.push_str(part);
         }

@@ -6,6 +6,7 @@
 use super::looks::{Look, cel_list, looks};
 use super::policy::Settings;
 use super::{EXEMPTING, controllers, scope};
+use crate::annotation::MIRROR;
 use crate::rules::{RuleId, RuleSet};
 
 /// The API group whose resource `rules` has the verb `exempt`, whatever the annotations' prefix is.
@@ -43,8 +44,8 @@ fn is_exempt(prefix: &str) -> String {
     )
 }
 
-/// Requests without these conditions are not looked at.
-pub(super) fn match_conditions(settings: &Settings) -> [(&'static str, String); 2] {
+/// Requests that do not meet each of these are not looked at.
+pub(super) fn match_conditions(settings: &Settings) -> [(&'static str, String); 3] {
     let username = "request.userInfo.?username.orValue('')";
     let owners = controllers::OWNERS.map(|(version, kind)| format!("{version}/{kind}"));
     let exempting = format!(
@@ -61,7 +62,18 @@ pub(super) fn match_conditions(settings: &Settings) -> [(&'static str, String); 
         cel_list(controllers::USERS),
         cel_list(owners.iter().map(String::as_str)),
     );
-    [("there-is-an-exemption", exempting), ("not-carried-on-by-a-controller", carried_on)]
+    // Static pods run whatever the API server says of their mirrors.
+    let mirror = format!(
+        "!(request.kind.kind == 'Pod' && {} in dyn(object).?metadata.?annotations.orValue({{}}) && \
+         {} in request.userInfo.?groups.orValue([]))",
+        text(MIRROR),
+        text(controllers::NODES),
+    );
+    [
+        ("there-is-an-exemption", exempting),
+        ("not-carried-on-by-a-controller", carried_on),
+        ("not-the-mirror-of-a-static-pod", mirror),
+    ]
 }
 
 fn texts(all: &[String]) -> String {

@@ -8,6 +8,7 @@ mod harden;
 mod input;
 mod output;
 mod policy;
+mod policy_explain;
 mod say;
 mod serve;
 

@@ -7,6 +7,7 @@ use pod_hardener::docs::schema::policy_schema;
 use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::{self, HardeningPolicy, Policy};
 
+use super::policy_explain::{self, HELP as EXPLAIN_HELP};
 use super::{Exit, say};
 
 /// Show and check policies.
@@ -36,6 +37,9 @@ Example:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },
+    /// Say which policy a namespace or a pod falls under, and why
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(policy_explain::Args),
     /// Print the JSON Schema of policy files
     #[command(after_help = "\
 Example:
@@ -47,6 +51,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Show { policy } => show(policy),
         Command::Validate { files } => validate(files),
+        Command::Explain(args) => policy_explain::run(args),
         Command::Schema => {
             io::stdout().lock().write_all(policy_schema().as_bytes())?;
             Ok(Exit::Done)

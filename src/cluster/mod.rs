@@ -21,6 +21,7 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwapOption;
 
 use crate::facts::{Account, Limit, Quota, Space};
+use crate::policy::Policy;
 
 /// A namespaced object's place: namespace, name.
 pub type Key = (Box<str>, Box<str>);
@@ -101,6 +102,12 @@ impl Cluster {
         let bound = self.bindings.read().is_ok_and(|bindings| bindings.reach(namespace, name));
         let (automount, annotations) = (record.automount, record.annotations.clone());
         Some(Arc::new(Account { bound, automount, annotations }))
+    }
+
+    /// The check of exemptions, where it is in force and is one for this policy.
+    #[must_use]
+    pub fn check_for(&self, policy: &Policy) -> Option<Arc<Check>> {
+        self.check.load_full().filter(|check| check.settings.suffice_for(policy))
     }
 
     /// Whether every node that a pod with this node selector can reach starts pods in user namespaces.

@@ -23,7 +23,8 @@ fn exemptions(
     let entries: Vec<Ours<'_>> = annotation::ours(pod.annotations(), "pod-hardener.dev").collect();
     let mut refusals = Vec::new();
     check_names(&subject, &entries, &mut refusals);
-    let exemptions = read(&subject, &entries, "pod-hardener.dev", policy, NOW, &mut refusals);
+    let terms = Terms { prefix: "pod-hardener.dev", policy, facts: &Facts::default(), now: NOW };
+    let exemptions = read(&subject, &entries, &terms, &mut refusals);
     let db = exemptions.containers.get(1).copied().unwrap_or_default();
     let refusals = refusals.into_iter().map(|refusal| (refusal.reason, refusal.message)).collect();
     (exemptions.pod, db, refusals)

@@ -10,6 +10,7 @@ mod error;
 mod harden;
 mod json;
 mod node;
+mod pods;
 mod render;
 mod scalar;
 mod split;
@@ -18,6 +19,7 @@ mod yaml;
 
 pub use error::ManifestError;
 pub use harden::{Outcome, Workload};
+pub use pods::PodIn;
 pub use render::to_yaml;
 pub use split::Syntax;
 

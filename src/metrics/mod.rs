@@ -11,16 +11,18 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 pub use reason::{
-    CertificateFailure, ConnectionFailure, HandshakeFailure, Label, Rejection, Told, WatchKind,
+    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, Label, Rejection, Told, Waited,
+    WatchKind,
 };
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
 use crate::inventory::Left;
-use crate::review::Record;
+use crate::review::{Outcome, Record};
 use crate::rules::{RuleId, RuleResult};
 
 /// The media type of what [`Metrics::render`] gives.
@@ -81,12 +83,15 @@ impl<L: Label> Gauges<L> {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// By endpoint, then by outcome.
     outcomes: Vec<IntCounter>,
-    duration: Histogram,
+    /// By endpoint.
+    durations: Vec<Histogram>,
     /// By rule, then by result.
     rule_results: Vec<IntCounter>,
     exemptions: Vec<IntCounter>,
     refusals: Vec<IntCounter>,
+    remarks: Vec<IntCounter>,
     request_bytes: IntCounter,
     response_bytes: IntCounter,
     certificate_expiry: IntGauge,
@@ -104,6 +109,11 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// Questions whether somebody may exempt.
+    pub access_reviews: Counters<Asked>,
+    access_review_duration: Vec<Histogram>,
+    /// What came of waiting for workloads.
+    pub owner_waits: Counters<Waited>,
     /// What became of things to be told as Events.
     pub told: Counters<Told>,
     /// Whether each kind was listed whole.
@@ -152,15 +162,13 @@ impl Metrics {
         start_time.set(unix_seconds(SystemTime::now()));
         let info = gauges(&registry, &table::BUILD_INFO)?;
         info.iter().for_each(|info| info.set(1));
-        let options = HistogramOpts::new(table::DURATION.name, table::DURATION.help);
-        let duration = Histogram::with_opts(options.buckets(DURATION_BUCKETS.to_vec()))?;
-        registry.register(Box::new(duration.clone()))?;
         Ok(Self {
             outcomes: counters(&registry, &table::REQUESTS)?,
-            duration,
+            durations: histograms(&registry, &table::DURATION)?,
             rule_results: counters(&registry, &table::RULE_RESULTS)?,
             exemptions: counters(&registry, &table::EXEMPTIONS)?,
             refusals: counters(&registry, &table::REFUSALS)?,
+            remarks: counters(&registry, &table::REMARKS)?,
             request_bytes: counter(&registry, &table::REQUEST_BYTES)?,
             response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
@@ -172,6 +180,9 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
+            access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
+            owner_waits: Counters::new(&registry, &table::OWNER_WAITS)?,
             told: Counters::new(&registry, &table::EVENTS)?,
             watch_synced: Gauges::new(&registry, &table::WATCH_SYNCED)?,
             watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
@@ -184,12 +195,19 @@ impl Metrics {
     }
 
     /// Counts an answer, and what each rule did; nothing of a dry run, which has no side effects.
-    pub fn record(&self, record: &Record, took: Duration, request: usize, response: usize) {
+    pub fn record(
+        &self,
+        endpoint: Endpoint,
+        record: &Record,
+        took: Duration,
+        request: usize,
+        response: usize,
+    ) {
         if record.dry_run {
             return;
         }
-        count(&self.outcomes, record.outcome as usize);
-        self.duration.observe(took.as_secs_f64());
+        count(&self.outcomes, endpoint.index() * Outcome::ALL.len() + record.outcome as usize);
+        observe(&self.durations, endpoint.index(), took);
         self.request_bytes.inc_by(request as u64);
         self.response_bytes.inc_by(response as u64);
         for result in RuleResult::ALL {
@@ -199,6 +217,12 @@ impl Metrics {
         }
         record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
         record.refusals.iter().for_each(|reason| count(&self.refusals, *reason as usize));
+        record.remarks.iter().for_each(|reason| count(&self.remarks, *reason as usize));
+    }
+
+    /// The API server took so long to say whether somebody may exempt.
+    pub fn access_reviewed(&self, took: Duration) {
+        observe(&self.access_review_duration, 0, took);
     }
 
     /// Counts a review that failed inside.
@@ -248,6 +272,12 @@ fn count(counters: &[IntCounter], index: usize) {
     }
 }
 
+fn observe(histograms: &[Histogram], index: usize, took: Duration) {
+    if let Some(histogram) = histograms.get(index) {
+        histogram.observe(took.as_secs_f64());
+    }
+}
+
 fn unix_seconds(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -276,6 +306,13 @@ fn counters(registry: &Registry, family: &Family) -> Result<Vec<IntCounter>, pro
 
 fn gauges(registry: &Registry, family: &Family) -> Result<Vec<IntGauge>, prometheus::Error> {
     let vector = IntGaugeVec::new(Opts::new(family.name, family.help), &label_names(family))?;
+    registry.register(Box::new(vector.clone()))?;
+    combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
+}
+
+fn histograms(registry: &Registry, family: &Family) -> Result<Vec<Histogram>, prometheus::Error> {
+    let options = HistogramOpts::new(family.name, family.help).buckets(DURATION_BUCKETS.to_vec());
+    let vector = HistogramVec::new(options, &label_names(family))?;
     registry.register(Box::new(vector.clone()))?;
     combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
 }

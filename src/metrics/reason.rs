@@ -39,6 +39,42 @@ macro_rules! labels {
 }
 
 labels! {
+    /// Where reviews are answered.
+    Endpoint {
+        /// Pods are hardened.
+        Mutate = "mutate",
+        /// Exemptions are authorised, and people told of a workload's pods.
+        Validate = "validate",
+    }
+}
+
+labels! {
+    /// What became of a question to the API server.
+    Asked {
+        /// The requester may exempt.
+        Allowed = "allowed",
+        /// The requester may not.
+        Denied = "denied",
+        /// It was answered a few seconds ago.
+        Cached = "cached",
+        /// There was no answer in time.
+        Failed = "failed",
+        /// As many as are allowed were being asked.
+        Overload = "overload",
+    }
+}
+
+labels! {
+    /// What came of waiting for a workload.
+    Waited {
+        /// The watch brought it.
+        Known = "known",
+        /// It did not, in time.
+        Unknown = "unknown",
+    }
+}
+
+labels! {
     /// Why a request was not reviewed.
     Rejection {
         /// As many reviews as are allowed are being made.
@@ -69,6 +105,8 @@ labels! {
         NoUid = "no-uid",
         /// Not about pods.
         NotAPod = "not-a-pod",
+        /// Not about pods, workloads or namespaces.
+        NotValidated = "not-validated",
         /// No pod in it.
         NoObject = "no-object",
     }
@@ -83,6 +121,7 @@ impl From<&ReviewError> for Rejection {
             ReviewError::NoRequest => Self::NoRequest,
             ReviewError::NoUid => Self::NoUid,
             ReviewError::NotAPod(_) => Self::NotAPod,
+            ReviewError::NotValidated(_) => Self::NotValidated,
             ReviewError::NoObject => Self::NoObject,
         }
     }

@@ -1,12 +1,14 @@
 //! Every metric there is: name, type, help, labels. The registry and the docs page are made from this table.
 
 use crate::annotation::RefusalReason;
+use crate::harden::RemarkReason;
 use crate::inventory::Left;
 use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
 use super::reason::{
-    CertificateFailure, ConnectionFailure, HandshakeFailure, Rejection, Told, WatchKind, values_of,
+    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, Rejection, Told, Waited,
+    WatchKind, values_of,
 };
 
 /// What a metric is.
@@ -68,19 +70,21 @@ const fn family(name: &'static str, kind: Kind, help: &'static str, labels: &'st
 
 const RULE: LabelNames = label("rule", || RuleId::ALL.iter().map(|rule| rule.as_str()).collect());
 
+const ENDPOINT: LabelNames = label("endpoint", values_of::<Endpoint>);
+
 const WATCHED: LabelNames = label("kind", values_of::<WatchKind>);
 
 pub(super) const REQUESTS: Family = family(
     "pod_hardener_admission_requests_total",
     Kind::Counter,
     "Reviews answered, by what became of them; of dry runs nothing is counted, here and below.",
-    &[label("outcome", || Outcome::ALL.map(Outcome::as_str).to_vec())],
+    &[ENDPOINT, label("outcome", || Outcome::ALL.map(Outcome::as_str).to_vec())],
 );
 pub(super) const DURATION: Family = family(
     "pod_hardener_admission_duration_seconds",
     Kind::Histogram,
     "Time from a review's last byte to its answer.",
-    &[],
+    &[ENDPOINT],
 );
 pub(super) const RULE_RESULTS: Family = family(
     "pod_hardener_rule_results_total",
@@ -99,6 +103,12 @@ pub(super) const REFUSALS: Family = family(
     Kind::Counter,
     "Annotations that were not honoured, by why.",
     &[label("reason", || RefusalReason::ALL.map(RefusalReason::as_str).to_vec())],
+);
+pub(super) const REMARKS: Family = family(
+    "pod_hardener_policy_choices_refused_total",
+    Kind::Counter,
+    "Pods for which a policy was named or chosen that does not apply, by why.",
+    &[label("reason", || RemarkReason::ALL.map(RemarkReason::as_str).to_vec())],
 );
 pub(super) const IN_FLIGHT: Family = family(
     "pod_hardener_requests_in_flight",
@@ -158,6 +168,24 @@ pub(super) const POLICY_LOADED: Family = family(
     "When the policy in force was loaded, in seconds since 1970.",
     &[],
 );
+pub(super) const ACCESS_REVIEWS: Family = family(
+    "pod_hardener_access_reviews_total",
+    Kind::Counter,
+    "Questions whether somebody may exempt from a rule, by what became of them; asked for dry runs too.",
+    &[label("result", values_of::<Asked>)],
+);
+pub(super) const ACCESS_REVIEW_DURATION: Family = family(
+    "pod_hardener_access_review_duration_seconds",
+    Kind::Histogram,
+    "Time until the API server said whether somebody may exempt from a rule, or it was too late.",
+    &[],
+);
+pub(super) const OWNER_WAITS: Family = family(
+    "pod_hardener_owner_waits_total",
+    Kind::Counter,
+    "Reviews that waited for the watch to bring the workload that a pod is of.",
+    &[label("result", values_of::<Waited>)],
+);
 pub(super) const EVENTS: Family = family(
     "pod_hardener_events_total",
     Kind::Counter,
@@ -208,6 +236,7 @@ pub const TABLE: &[Family] = &[
     RULE_RESULTS,
     EXEMPTIONS,
     REFUSALS,
+    REMARKS,
     IN_FLIGHT,
     REJECTED,
     PANICS,
@@ -219,6 +248,9 @@ pub const TABLE: &[Family] = &[
     CERTIFICATE_EXPIRY,
     CERTIFICATE_FAILURES,
     POLICY_LOADED,
+    ACCESS_REVIEWS,
+    ACCESS_REVIEW_DURATION,
+    OWNER_WAITS,
     EVENTS,
     EXEMPTED_PODS,
     WATCH_SYNCED,

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::annotation::RefusalReason;
-use crate::harden::Results;
+use crate::harden::{RemarkReason, Results};
 use crate::review::{Outcome, ReviewError};
 use crate::rules::{RuleId, RuleSet};
 
@@ -16,6 +16,8 @@ fn record(dry_run: bool) -> Record {
         results: Results::default(),
         exempted: [RuleId::seccomp].into_iter().collect::<RuleSet>(),
         refusals: vec![RefusalReason::Expired],
+        remarks: vec![RemarkReason::UnknownPolicy],
+        notes: Vec::new(),
         dry_run,
     }
 }
@@ -56,14 +58,15 @@ fn names_and_labels_are_as_prometheus_wants_them() {
 #[test]
 fn reviews_are_counted_under_their_labels() {
     let metrics = Metrics::new().expect("metrics");
-    metrics.record(&record(false), Duration::from_micros(70), 10, 20);
+    metrics.record(Endpoint::Mutate, &record(false), Duration::from_micros(70), 10, 20);
     let text = metrics.render().expect("text");
     for line in [
-        "pod_hardener_admission_requests_total{outcome=\"patched\"} 1",
-        "pod_hardener_admission_duration_seconds_bucket{le=\"0.00005\"} 0",
-        "pod_hardener_admission_duration_seconds_bucket{le=\"0.0001\"} 1",
+        "pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"patched\"} 1",
+        "pod_hardener_admission_duration_seconds_bucket{endpoint=\"mutate\",le=\"0.00005\"} 0",
+        "pod_hardener_admission_duration_seconds_bucket{endpoint=\"mutate\",le=\"0.0001\"} 1",
         "pod_hardener_exemptions_honoured_total{rule=\"seccomp\"} 1",
         "pod_hardener_exemptions_refused_total{reason=\"expired\"} 1",
+        "pod_hardener_policy_choices_refused_total{reason=\"unknown-policy\"} 1",
         "pod_hardener_request_bytes_total 10",
         "pod_hardener_response_bytes_total 20",
     ] {
@@ -74,7 +77,7 @@ fn reviews_are_counted_under_their_labels() {
 #[test]
 fn dry_runs_are_not_counted() {
     let metrics = Metrics::new().expect("metrics");
-    metrics.record(&record(true), Duration::from_micros(70), 10, 20);
+    metrics.record(Endpoint::Mutate, &record(true), Duration::from_micros(70), 10, 20);
     let text = metrics.render().expect("text");
     let ours = |text: &str| -> Vec<String> {
         text.lines().filter(|line| line.starts_with("pod_hardener_")).map(str::to_owned).collect()

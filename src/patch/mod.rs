@@ -29,16 +29,30 @@ impl Patch {
         Self { writer }
     }
 
-    /// Adds an annotation to the pod.
-    pub fn annotate(&mut self, subject: &Subject<'_, '_>, key: &str, value: &str) {
+    /// Adds an annotation and a label to the pod.
+    pub fn note(
+        &mut self,
+        subject: &Subject<'_, '_>,
+        annotation: Option<(&str, &str)>,
+        label: Option<(&str, &str)>,
+    ) {
         let writer = &mut self.writer;
-        let annotation = [(key, Value::Text(value))];
-        match &subject.pod.metadata {
-            None => writer.add(&["/metadata"], &Value::Map(&[("annotations", Value::Map(&annotation))])),
-            Some(metadata) if metadata.annotations.is_none() => {
-                writer.add(&["/metadata/annotations"], &Value::Map(&annotation));
+        let metadata = subject.pod.metadata.as_ref();
+        let has_annotations = metadata.is_some_and(|metadata| metadata.annotations.is_some());
+        let has_labels = metadata.is_some_and(|metadata| metadata.labels.is_some());
+        let notes = [("annotations", has_annotations, annotation), ("labels", has_labels, label)];
+        let mut exists = metadata.is_some();
+        for (field, has, note) in notes {
+            let Some((key, value)) = note else { continue };
+            let value = [(key, Value::Text(value))];
+            if !exists {
+                writer.add(&["/metadata"], &Value::Map(&[(field, Value::Map(&value))]));
+            } else if has {
+                writer.add_below(&["/metadata/", field].concat(), key, &value[0].1);
+            } else {
+                writer.add(&["/metadata/", field], &Value::Map(&value));
             }
-            Some(_) => writer.add_below("/metadata/annotations", key, &annotation[0].1),
+            exists = true;
         }
     }
 

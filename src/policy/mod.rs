@@ -2,20 +2,25 @@
 
 mod document;
 mod error;
+mod explain;
 mod in_force;
 mod load;
 mod preset;
 mod select;
+mod selector;
+mod strength;
 
 pub use document::{
     API_VERSION, Authorization, Compensation, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError,
     PolicySpec, RuleName, Selector,
 };
 pub use error::PolicyError;
+pub use explain::{Explanation, Step, StepResult, explain};
 pub use in_force::InForce;
 pub use load::{load, parse};
 pub use preset::Preset;
-pub use select::PolicySet;
+pub use select::{By, POLICY_LABEL, PolicySet, Selection};
+pub use selector::Mismatch;
 
 use crate::rules::{Mode, RuleId, Rules};
 
@@ -40,6 +45,8 @@ pub struct Policy {
     pub workload_warnings: bool,
     /// `<prefix>/hardened`, made once.
     pub hardened_key: String,
+    /// `<prefix>/exempted`, made once.
+    pub exempted_label: String,
 }
 
 impl Policy {
@@ -58,6 +65,7 @@ impl Policy {
             .map(|rule| spec.rules.mode(*rule).unwrap_or_else(|| spec.preset.mode(*rule)))
             .collect();
         let hardened_key = format!("{}/{}", spec.annotation_prefix, crate::annotation::HARDENED);
+        let exempted_label = format!("{}/{}", spec.annotation_prefix, crate::inventory::EXEMPTED_LABEL);
         Self {
             name: document.metadata.name,
             modes,
@@ -68,6 +76,7 @@ impl Policy {
             on_error: spec.on_error,
             workload_warnings: spec.workload_warnings,
             hardened_key,
+            exempted_label,
         }
     }
 }

@@ -1,41 +1,178 @@
 //! Which policy a pod falls under.
+//!
+//! The namespace's label comes first, then the policies' own selectors in their order, then the default. What the
+//! pod's author controls may only strengthen what the namespace has, where a cluster says what it has.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::strength::{Applied, Blend};
 use super::{Policy, Preset, Selector};
-use crate::facts::Facts;
+use crate::facts::{Facts, Grants};
+use crate::rules::RuleSet;
 use crate::subject::Subject;
 
-/// Policies in the order in which they are tried, and the one for the rest.
+/// The label of a namespace that names its policy. It is read before there is a policy, so it has no other prefix.
+pub const POLICY_LABEL: &str = "pod-hardener.dev/policy";
+
+/// Policies in the order in which they are tried, and the presets.
 #[derive(Debug, Clone)]
 pub struct PolicySet {
+    /// Those that were loaded, then the presets, which a namespace can name.
     policies: Vec<Policy>,
-    fallback: Policy,
+    loaded: usize,
+    by_name: HashMap<Box<str>, usize>,
+    blends: Vec<Row>,
+}
+
+/// What becomes of each policy that a pod's author chose, over one that a namespace has: made when first needed.
+type Row = OnceLock<Box<[OnceLock<Blend>]>>;
+
+/// What decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The namespace's label.
+    Label,
+    /// The policy's own selector.
+    Selector,
+    /// Nothing else: the built-in default.
+    Default,
+}
+
+/// The policy for a pod, and why it is that one.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'p> {
+    /// The policy that applies.
+    pub policy: &'p Policy,
+    /// What decided.
+    pub by: By,
+    /// What the namespace has: the policy by everything that administrators control.
+    pub base: &'p Policy,
+    /// The policy that comes before it, selected by what the pod's author controls.
+    pub picked: Option<&'p Policy>,
+    /// The rules in which that one is weaker.
+    pub weakens: RuleSet,
+    /// The rules from which the requester must be allowed to exempt for it, and was not asked about yet.
+    pub asks: RuleSet,
+    /// Whether the requester was allowed to.
+    pub granted: bool,
+    /// Whether the namespace's label names no policy.
+    pub label_is_unknown: bool,
 }
 
 impl PolicySet {
-    /// The first policy that selects a pod wins; the built-in `restricted` takes those that none selects.
+    /// These policies, in this order; the built-in `restricted` takes what none selects.
     #[must_use]
-    pub fn new(policies: Vec<Policy>) -> Self {
-        Self { policies, fallback: Preset::Restricted.into() }
+    pub fn new(mut policies: Vec<Policy>) -> Self {
+        let loaded = policies.len();
+        policies.extend(Preset::ALL.map(Policy::from));
+        let mut by_name = HashMap::new();
+        for (number, policy) in policies.iter().enumerate() {
+            by_name.entry(policy.name.as_str().into()).or_insert(number);
+        }
+        let blends = policies.iter().map(|_| OnceLock::new()).collect();
+        Self { policies, loaded, by_name, blends }
     }
 
-    /// The policy for a pod.
+    /// The policy for a pod, and why.
     #[must_use]
-    pub fn select(&self, facts: &Facts<'_>, subject: &Subject<'_, '_>) -> &Policy {
-        self.policies.iter().find(|policy| policy.selector.matches(facts, subject)).unwrap_or(&self.fallback)
+    pub fn select(&self, facts: &Facts<'_>, subject: &Subject<'_, '_>) -> Selection<'_> {
+        let base = self.base(facts);
+        if base.by == By::Label {
+            return base;
+        }
+        let first = self.policies().iter().position(|policy| policy.selector.matches(facts, subject));
+        let Some(first) = first else { return base };
+        let picked = &self.policies[first];
+        let chosen = Selection { policy: picked, by: By::Selector, ..base };
+        if !picked.selector.is_tenants() {
+            return chosen;
+        }
+        if facts.space.is_none() {
+            return Selection { base: picked, ..chosen };
+        }
+        self.strengthen(chosen, first, facts.grants)
+    }
+
+    /// The policy of a namespace, whatever pod comes: by everything that administrators control.
+    #[must_use]
+    pub fn base(&self, facts: &Facts<'_>) -> Selection<'_> {
+        let label = facts.space.as_ref().and_then(|space| space.labels.get(POLICY_LABEL));
+        let labelled = label.and_then(|name| self.by_name.get(&**name));
+        let selected = || {
+            let matches = |policy: &&Policy| {
+                !policy.selector.is_tenants() && policy.selector.misses_space(facts).is_none()
+            };
+            self.policies().iter().find(matches)
+        };
+        let (policy, by) = match labelled {
+            Some(number) => (&self.policies[*number], By::Label),
+            None => match selected() {
+                Some(policy) => (policy, By::Selector),
+                None => (self.fallback(), By::Default),
+            },
+        };
+        Selection {
+            policy,
+            by,
+            base: policy,
+            picked: None,
+            weakens: RuleSet::default(),
+            asks: RuleSet::default(),
+            granted: false,
+            label_is_unknown: label.is_some() && labelled.is_none(),
+        }
+    }
+
+    /// A policy that the pod's author chose, as far as it may be.
+    fn strengthen<'p>(&'p self, chosen: Selection<'p>, picked: usize, grants: Grants) -> Selection<'p> {
+        let Some(blend) = self.blend(chosen.base, picked) else { return chosen };
+        let policy = &self.policies[picked];
+        let weakens = blend.weakens;
+        let granted = match grants {
+            Grants::Rules(rules) => weakens.without(rules).is_empty(),
+            Grants::Trusted | Grants::Unasked | Grants::Unverified => weakens.is_empty(),
+        };
+        let applied = if granted { &blend.granted } else { &blend.withheld };
+        Selection {
+            policy: match applied {
+                Applied::Base => chosen.base,
+                Applied::Picked => policy,
+                Applied::Own(own) => own,
+            },
+            picked: Some(policy),
+            weakens,
+            asks: if grants == Grants::Unasked { weakens } else { RuleSet::default() },
+            granted,
+            ..chosen
+        }
+    }
+
+    fn blend(&self, base: &Policy, picked: usize) -> Option<&Blend> {
+        let number = self.policies.iter().position(|policy| std::ptr::eq(policy, base))?;
+        let row = self.blends.get(number)?;
+        let row = row.get_or_init(|| (0..self.loaded).map(|_| OnceLock::new()).collect());
+        let blend = row.get(picked)?.get_or_init(|| Blend::new(base, &self.policies[picked]));
+        Some(blend)
     }
 
     /// The policy for what could not even be read: the first one that is for everything.
     #[must_use]
     pub fn for_unreadable(&self) -> &Policy {
         let everything = Selector::default();
-        let first = self.policies.iter().find(|policy| policy.selector == everything);
-        first.unwrap_or(&self.fallback)
+        let first = self.policies().iter().find(|policy| policy.selector == everything);
+        first.unwrap_or_else(|| self.fallback())
     }
 
-    /// The policies, without the fallback.
+    /// The policies that were loaded, without the presets.
     #[must_use]
     pub fn policies(&self) -> &[Policy] {
-        &self.policies
+        &self.policies[..self.loaded]
+    }
+
+    /// The built-in `restricted`: the first of the presets.
+    pub(super) fn fallback(&self) -> &Policy {
+        &self.policies[self.loaded]
     }
 }
 
@@ -45,103 +182,5 @@ impl From<Preset> for PolicySet {
     }
 }
 
-impl Selector {
-    fn matches(&self, facts: &Facts<'_>, subject: &Subject<'_, '_>) -> bool {
-        let labels = subject.pod.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
-        let any = |patterns: &[String], name: &str| {
-            patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern, name))
-        };
-        let space = facts.space.as_deref();
-        let of_space = |key: &str| space.and_then(|space| space.labels.get(key)).map(|value| &**value);
-        any(&self.namespaces, facts.namespace)
-            && self.namespace_labels.iter().all(|(key, value)| of_space(key) == Some(value.as_str()))
-            && any(&self.service_accounts, subject.spec.account())
-            && self
-                .pod_labels
-                .iter()
-                .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value.as_str()))
-            && (self.images.is_empty()
-                || subject
-                    .slots
-                    .iter()
-                    .all(|slot| any(&self.images, slot.view.image.as_deref().unwrap_or_default())))
-    }
-}
-
-/// `*` is any run of characters, `?` is one; everything else is itself.
-fn glob(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
-    let (mut p, mut n) = (0, 0);
-    // Where the last star stands, and how much of the name it has taken.
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => {
-                let Some((at, taken)) = star else { return false };
-                star = Some((at, taken + 1));
-                p = at + 1;
-                n = taken + 1;
-            }
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::subject::Reach;
-    use crate::view::Pod;
-
-    #[test]
-    fn globs() {
-        for (pattern, name, expected) in [
-            ("prod-*", "prod-a", true),
-            ("prod-*", "dev-a", false),
-            ("*", "", true),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*/nginx:*", "reg.example/nginx:1", true),
-            ("*a*b", "xaxbxab", true),
-            ("", "x", false),
-        ] {
-            assert_eq!(glob(pattern, name), expected, "{pattern} {name}");
-        }
-    }
-
-    #[test]
-    fn every_part_of_a_selector_must_match() {
-        let json = r#"{"metadata":{"labels":{"app":"web"}},
-            "spec":{"serviceAccountName":"sa","containers":[{"name":"a","image":"nginx:1"}]}}"#;
-        let pod: Pod<'_> = serde_json::from_str(json).expect("valid");
-        let subject = Subject::new(&pod, Reach::Pod).expect("has a spec");
-        let facts = &Facts::of_namespace("prod");
-        let base = || Selector {
-            namespaces: vec!["pro*".into()],
-            namespace_labels: BTreeMap::new(),
-            pod_labels: [("app".to_owned(), "web".to_owned())].into(),
-            service_accounts: vec!["s?".into()],
-            images: vec!["nginx:*".into()],
-        };
-        assert!(base().matches(facts, &subject));
-        assert!(Selector::default().matches(facts, &subject));
-        for wrong in [
-            Selector { namespaces: vec!["dev".into()], ..base() },
-            Selector { pod_labels: [("app".to_owned(), "db".to_owned())].into(), ..base() },
-            Selector { service_accounts: vec!["default".into()], ..base() },
-            Selector { images: vec!["redis".into()], ..base() },
-        ] {
-            assert!(!wrong.matches(facts, &subject));
-        }
-    }
-}
+mod tests;

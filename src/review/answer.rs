@@ -5,15 +5,19 @@ use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
+use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
+use super::trust::{Maker, Settled};
+pub(super) use crate::annotation::MIRROR;
 use crate::annotation::RefusalReason;
+pub(super) use crate::authority::controllers::NODES;
 use crate::cluster::Cluster;
-use crate::facts::Facts;
-use crate::harden::{Hardened, Results, harden};
+use crate::facts::{Facts, Grants};
+use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
-use crate::rules::{RuleResult, RuleSet};
+use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
 
 /// What became of a request: the label of the metric.
@@ -25,6 +29,10 @@ pub enum Outcome {
     Unchanged,
     /// Allowed without a look: a mirror pod, or an operation that is not ours.
     Skipped,
+    /// Validated: allowed, maybe with warnings.
+    Allowed,
+    /// Validated: denied, for the requester may not exempt.
+    Denied,
     /// The review failed; allowed unchanged.
     FailedOpen,
     /// The review failed; denied.
@@ -33,8 +41,15 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Patched, Self::Unchanged, Self::Skipped, Self::FailedOpen, Self::FailedClosed];
+    pub const ALL: [Self; 7] = [
+        Self::Patched,
+        Self::Unchanged,
+        Self::Skipped,
+        Self::Allowed,
+        Self::Denied,
+        Self::FailedOpen,
+        Self::FailedClosed,
+    ];
 
     /// As a metric label.
     #[must_use]
@@ -43,6 +58,8 @@ impl Outcome {
             Self::Patched => "patched",
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
             Self::FailedOpen => "failed-open",
             Self::FailedClosed => "failed-closed",
         }
@@ -68,6 +85,10 @@ pub struct Record {
     pub exempted: RuleSet,
     /// Why annotations were not honoured.
     pub refusals: Vec<RefusalReason>,
+    /// What there was to say of the choice of the policy.
+    pub remarks: Vec<RemarkReason>,
+    /// What the owner of the workload is to be told.
+    pub notes: Vec<Note>,
     /// Whether nothing will be stored: then nothing is to be counted.
     pub dry_run: bool,
 }
@@ -80,10 +101,6 @@ pub struct Answer {
     /// For logs and metrics.
     pub record: Record,
 }
-
-/// The group of kubelets: with the annotation it makes a mirror pod, which the API server must take as it is.
-const NODES: &str = "system:nodes";
-const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// Answers a review without a cluster: nobody has to be asked anything.
 ///
@@ -134,13 +151,13 @@ pub fn answer_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<An
         }
         OnError::Deny => {
             record.outcome = Outcome::FailedClosed;
-            out.deny(&why);
+            out.deny(500, &why);
         }
     }
     Ok(Answer { body: out.finish(), record })
 }
 
-fn record<P>(request: &Request<'_, P>, policy: &str) -> Record {
+pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record {
     let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Record {
         uid: request.uid.as_str().to_owned(),
@@ -151,23 +168,39 @@ fn record<P>(request: &Request<'_, P>, policy: &str) -> Record {
         results: Results::default(),
         exempted: RuleSet::default(),
         refusals: Vec::new(),
+        remarks: Vec::new(),
+        notes: Vec::new(),
         dry_run: request.dry_run == Some(true),
     }
 }
 
-fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Result<Reply, ReviewError> {
+fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Result<Reply, ReviewError> {
     let known = request.old_object.as_ref().map(OldPod::ephemeral_containers).unwrap_or_default();
     let Some(reach) = reach(request, &known) else { return Ok(Reply::Answer(skip(request))) };
     let pod = request.object.as_ref().ok_or(ReviewError::NoObject)?;
     let Some(subject) = Subject::new(pod, reach) else { return Ok(Reply::Answer(skip(request))) };
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    let facts = Facts {
+    let user = request.user_info.as_ref();
+    let maker = Maker::of(user, &subject);
+    let mut facts = Facts {
         namespace,
         space: world.cluster.space(namespace),
         account: world.cluster.account(namespace, subject.spec.account()),
+        requester: user.map_or("", |user| user.username.as_str()),
+        grants: maker.grants(world, told),
+        unreachable: told.unreachable,
         ..Facts::default()
     };
-    let hardened = harden(&subject, world.policies, &facts, world.now);
+    let mut hardened = harden(&subject, world.policies, &facts, world.now);
+    // Most pods want nothing that somebody would have to stand behind.
+    if !hardened.asks.is_empty() {
+        match maker.settle(&hardened, &subject, namespace, world, told) {
+            Settled::Ask(question) => return Ok(Reply::Ask(question)),
+            Settled::Trusted => facts.grants = Grants::Trusted,
+            Settled::Unverified(check) => facts.check = check,
+        }
+        hardened = harden(&subject, world.policies, &facts, world.now);
+    }
     let mut record = record(request, &hardened.policy.name);
     if record.name.is_empty() {
         let metadata = pod.metadata.as_ref();
@@ -177,7 +210,11 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, _told: Told) -> Resu
     record.outcome = if hardened.is_changed() { Outcome::Patched } else { Outcome::Unchanged };
     record.results = hardened.results;
     record.exempted = hardened.exemptions.rules();
+    if world.cluster.is_connected() && !record.dry_run {
+        record.notes = notes(&hardened, &subject);
+    }
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
+    record.remarks = hardened.remarks.iter().map(|remark| remark.reason).collect();
     let mut out = Writer::new(&request.uid);
     out.allow();
     out.warnings(&warnings(&hardened, &subject));
@@ -212,12 +249,12 @@ fn is_mirror(request: &Request<'_>) -> bool {
 }
 
 /// Writes the response; the parts in the order in which they are called.
-struct Writer {
+pub(super) struct Writer {
     out: Vec<u8>,
 }
 
 impl Writer {
-    fn new(uid: &str) -> Self {
+    pub(super) fn new(uid: &str) -> Self {
         let mut out = Vec::with_capacity(4096);
         out.extend_from_slice(
             br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
@@ -226,12 +263,14 @@ impl Writer {
         Self { out }
     }
 
-    fn allow(&mut self) {
+    pub(super) fn allow(&mut self) {
         self.out.extend_from_slice(br#","allowed":true"#);
     }
 
-    fn deny(&mut self, message: &str) {
-        self.out.extend_from_slice(br#","allowed":false,"status":{"code":500,"message":"#);
+    pub(super) fn deny(&mut self, code: u16, message: &str) {
+        self.out.extend_from_slice(br#","allowed":false,"status":{"code":"#);
+        self.out.extend_from_slice(code.to_string().as_bytes());
+        self.out.extend_from_slice(br#","message":"#);
         write_text(&mut self.out, message);
         self.out.push(b'}');
     }
@@ -251,7 +290,7 @@ impl Writer {
         self.out.push(b'"');
     }
 
-    fn warnings(&mut self, warnings: &[String]) {
+    pub(super) fn warnings(&mut self, warnings: &[String]) {
         if warnings.is_empty() {
             return;
         }
@@ -293,7 +332,26 @@ impl Writer {
         self.out.push(b'}');
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// Who could exempt from what, and who could not, is worth a line in the audit log.
+    pub(super) fn audit_exempting(&mut self, policy: &str, demanded: RuleSet, lacking: RuleSet) {
+        if demanded.is_empty() {
+            return;
+        }
+        self.out.extend_from_slice(br#","auditAnnotations":{"policy":"#);
+        write_text(&mut self.out, policy);
+        for (key, rules) in [("exempting", demanded), ("not-allowed", lacking)] {
+            let names: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
+            if !names.is_empty() {
+                self.out.push(b',');
+                write_text(&mut self.out, key);
+                self.out.push(b':');
+                write_text(&mut self.out, &names.join(","));
+            }
+        }
+        self.out.push(b'}');
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
         self.out.extend_from_slice(b"}}");
         self.out
     }

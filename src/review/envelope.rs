@@ -1,14 +1,18 @@
 //! The envelope, and what can be wrong with it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
+use super::question::Requester;
 use crate::view::{Pod, Text};
 
 /// An AdmissionReview with the pod in it, all borrowed from the body.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AdmissionReview<'a, P = Pod<'a>> {
+pub struct AdmissionReview<'a, P = Pod<'a>, O = OldPod<'a>> {
     /// `admission.k8s.io/v1`
     #[serde(borrow, default)]
     pub api_version: Text<'a>,
@@ -16,14 +20,14 @@ pub struct AdmissionReview<'a, P = Pod<'a>> {
     #[serde(borrow, default)]
     pub kind: Text<'a>,
     /// The question.
-    #[serde(borrow, bound(deserialize = "P: Deserialize<'de>"))]
-    pub request: Option<Request<'a, P>>,
+    #[serde(borrow, bound(deserialize = "P: Deserialize<'de>, O: Deserialize<'de>"))]
+    pub request: Option<Request<'a, P, O>>,
 }
 
 /// `request`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request<'a, P = Pod<'a>> {
+pub struct Request<'a, P = Pod<'a>, O = OldPod<'a>> {
     /// Comes back in the answer.
     #[serde(borrow, default)]
     pub uid: Text<'a>,
@@ -49,8 +53,8 @@ pub struct Request<'a, P = Pod<'a>> {
     #[serde(bound(deserialize = "P: Deserialize<'de>"))]
     pub object: Option<P>,
     /// The pod as it was.
-    #[serde(borrow)]
-    pub old_object: Option<OldPod<'a>>,
+    #[serde(bound(deserialize = "O: Deserialize<'de>"))]
+    pub old_object: Option<O>,
     /// Whether nothing is to be stored.
     pub dry_run: Option<bool>,
 }
@@ -69,12 +73,46 @@ pub struct GroupVersionResource<'a> {
     pub resource: Text<'a>,
 }
 
+impl GroupVersionResource<'_> {
+    /// For an error's message.
+    pub(super) fn describe(&self) -> String {
+        let name = format!("{} in group \"{}\"", self.resource.as_str(), self.group.as_str());
+        crate::exemption::excerpt(&name).into_owned()
+    }
+}
+
 /// `request.userInfo`
 #[derive(Debug, Default, Deserialize)]
 pub struct UserInfo<'a> {
+    /// The user's name.
+    #[serde(borrow, default)]
+    pub username: Text<'a>,
+    /// The user's uid.
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
     /// The user's groups.
     #[serde(borrow)]
     pub groups: Option<Vec<Text<'a>>>,
+    /// What the authenticator adds: a map of lists, read only where somebody has to be asked.
+    #[serde(borrow)]
+    pub extra: Option<&'a RawValue>,
+}
+
+impl UserInfo<'_> {
+    /// The user, to be asked about.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        let groups = self.groups.iter().flatten().map(|group| group.as_str().to_owned());
+        let extra: Option<BTreeMap<String, Option<Vec<String>>>> =
+            self.extra.and_then(|extra| serde_json::from_str(extra.get()).ok());
+        let extra = extra.into_iter().flatten().map(|(key, values)| (key, values.unwrap_or_default()));
+        Requester {
+            username: self.username.as_str().to_owned(),
+            uid: self.uid.as_deref().unwrap_or_default().to_owned(),
+            groups: groups.collect(),
+            extra: extra.collect(),
+        }
+    }
 }
 
 /// `request.oldObject`: which ephemeral containers were there.
@@ -131,6 +169,11 @@ pub enum ReviewError {
         "the request is about {0}, this webhook answers for pods only: correct the rules of its configuration"
     )]
     NotAPod(String),
+    /// Not about pods, workloads or namespaces.
+    #[error(
+        "the request is about {0}, which is not validated here: correct the rules of the webhook's configuration"
+    )]
+    NotValidated(String),
     /// A pod is to be created and is not there.
     #[error("the request has no object")]
     NoObject,
@@ -147,16 +190,17 @@ impl ReviewError {
             Self::NoRequest => "no-request",
             Self::NoUid => "no-uid",
             Self::NotAPod(_) => "not-a-pod",
+            Self::NotValidated(_) => "not-validated",
             Self::NoObject => "no-object",
         }
     }
 
     /// Every label that [`Self::reason`] can give.
-    pub const REASONS: [&'static str; 7] =
-        ["malformed", "kind", "version", "no-request", "no-uid", "not-a-pod", "no-object"];
+    pub const REASONS: [&'static str; 8] =
+        ["malformed", "kind", "version", "no-request", "no-uid", "not-a-pod", "not-validated", "no-object"];
 }
 
-impl<'a> AdmissionReview<'a> {
+impl<'a, P: Deserialize<'a>, O: Deserialize<'a>> AdmissionReview<'a, P, O> {
     /// Reads a body. The text is checked once as a whole, which is quicker than string by string.
     ///
     /// # Errors
@@ -173,12 +217,12 @@ impl<'a> AdmissionReview<'a> {
 /// The envelope without its pod: for a pod that could not be read.
 pub(super) type Envelope<'a> = AdmissionReview<'a, IgnoredAny>;
 
-impl<'a, P> AdmissionReview<'a, P> {
+impl<'a, P, O> AdmissionReview<'a, P, O> {
     /// Checks the envelope and opens it.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn open(self) -> Result<Request<'a, P>, ReviewError> {
+    pub fn open_any(self) -> Result<Request<'a, P, O>, ReviewError> {
         let excerpt = |text: &str| crate::exemption::excerpt(text).into_owned();
         if self.kind != "AdmissionReview" {
             return Err(ReviewError::Kind(excerpt(&self.kind)));
@@ -190,10 +234,18 @@ impl<'a, P> AdmissionReview<'a, P> {
         if request.uid.is_empty() {
             return Err(ReviewError::NoUid);
         }
+        Ok(request)
+    }
+
+    /// The same, for pods only.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn open(self) -> Result<Request<'a, P, O>, ReviewError> {
+        let request = self.open_any()?;
         let resource = &request.resource;
         if resource.resource != "pods" || !resource.group.is_empty() {
-            let name = format!("{} in group \"{}\"", resource.resource.as_str(), resource.group.as_str());
-            return Err(ReviewError::NotAPod(excerpt(&name)));
+            return Err(ReviewError::NotAPod(resource.describe()));
         }
         Ok(request)
     }

@@ -2,8 +2,14 @@
 
 mod answer;
 mod envelope;
+mod note;
 mod question;
+mod trust;
+mod validate;
+mod workload;
 
 pub use answer::{Answer, Outcome, Record, answer, answer_failure, reply};
 pub use envelope::{AdmissionReview, GroupVersionResource, OldPod, Request, ReviewError, UserInfo};
+pub use note::Note;
 pub use question::{Question, Reply, Requester, Told, World};
+pub use validate::{validate, validate_failure};

@@ -53,6 +53,8 @@ pub enum Question {
 pub struct Told {
     /// The rules from which the requester may exempt; `None`: nobody was asked.
     pub may: Option<RuleSet>,
+    /// Whether the API server could not be asked: then `may` is empty, as nobody may be assumed to be allowed.
+    pub unreachable: bool,
     /// Whether the workload was waited for; what is not known by now counts as unverified.
     pub waited: bool,
 }

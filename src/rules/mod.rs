@@ -83,6 +83,11 @@ macro_rules! registry {
             pub const fn set_mode(&mut self, rule: RuleId, mode: Mode) {
                 match rule { $(RuleId::$module => self.$module.mode = Some(mode),)+ }
             }
+
+            /// Takes a rule's parameters from others.
+            pub(crate) fn take(&mut self, rule: RuleId, others: &Self) {
+                match rule { $(RuleId::$module => self.$module.clone_from(&others.$module),)+ }
+            }
         }
     };
 }
@@ -162,6 +167,12 @@ impl RuleSet {
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// What is in this one and not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether it holds nothing.

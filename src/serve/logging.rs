@@ -6,6 +6,7 @@ use std::io::{IsTerminal as _, stderr};
 use tracing::field::{DisplayValue, display};
 use tracing::level_filters::LevelFilter;
 
+use crate::metrics::{Endpoint, Label as _};
 use crate::review::{Outcome, Record};
 use crate::rules::{RuleResult, RuleSet};
 use crate::settings::{LogFormat, LogLevel, Settings};
@@ -36,15 +37,16 @@ pub(super) fn start(settings: &Settings) {
 }
 
 /// One line per decision.
-pub(super) fn decision(record: &Record) {
+pub(super) fn decision(endpoint: Endpoint, record: &Record) {
     if matches!(record.outcome, Outcome::FailedOpen | Outcome::FailedClosed) {
         tracing::warn!(
+            endpoint = endpoint.as_str(),
             uid = head(&record.uid),
             namespace = head(&record.namespace),
             name = head(&record.name),
             policy = head(&record.policy),
             outcome = record.outcome.as_str(),
-            "a pod could not be reviewed"
+            "an object could not be reviewed"
         );
         return;
     }
@@ -53,6 +55,7 @@ pub(super) fn decision(record: &Record) {
     }
     let rules = |result| names(record.results.of(result));
     tracing::debug!(
+        endpoint = endpoint.as_str(),
         uid = head(&record.uid),
         namespace = head(&record.namespace),
         name = head(&record.name),
@@ -66,6 +69,7 @@ pub(super) fn decision(record: &Record) {
         observed = rules(RuleResult::Observed),
         impossible = rules(RuleResult::Impossible),
         refused_annotations = record.refusals.len(),
+        refused_policy = record.remarks.first().map(|reason| reason.as_str()),
         "reviewed"
     );
 }

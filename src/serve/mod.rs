@@ -1,9 +1,11 @@
 //! The webhook: `pod-hardener serve`.
 //!
 //! `server` binds and shuts down, `listener` accepts, `connection` bounds one connection, `mutate` and `admin`
-//! answer requests, `tls` holds the certificates. All waiting here has an end: see [`crate::settings::Settings`].
+//! answer requests, `asker` finds out what a review asks, `tls` holds the certificates. All waiting here has an end: see [`crate::settings::Settings`].
 
+mod access;
 mod admin;
+mod asker;
 mod body;
 mod connection;
 mod error;
@@ -16,6 +18,7 @@ mod respond;
 mod reviewer;
 mod server;
 mod stall;
+mod tell;
 mod throttle;
 mod tls;
 

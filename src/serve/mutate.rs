@@ -1,23 +1,30 @@
-//! `POST /mutate`
+//! `POST /mutate` and `POST /validate`
 
 use std::time::{Duration, Instant};
 
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
+use super::asker::Asker;
 use super::body::receive;
 use super::logging;
 use super::respond::{Answered, reject, respond};
-use super::reviewer::review;
+use super::reviewer::{Reviewer, give_up, review};
+use super::tell::tell;
 use super::throttle::Throttle;
 use crate::cluster::Cluster;
-use crate::metrics::{Label as _, Metrics, Rejection};
-use crate::policy::InForce;
-use crate::review::answer;
+use crate::metrics::{Endpoint, Label as _, Metrics, Rejection};
+use crate::policy::{InForce, PolicySet};
+use crate::review::{Answer, Question, Reply, Told, World};
 use crate::settings::Settings;
+use crate::telling::Teller;
+
+/// A review asks who may exempt, then for a workload; whatever it asks after that is too much.
+const ROUNDS: usize = 3;
 
 /// What answers reviews.
 #[derive(Debug)]
@@ -25,8 +32,10 @@ pub(super) struct Webhook {
     /// What is in force; replaced as a whole.
     policies: Arc<InForce>,
     /// What is known of the cluster.
-    #[expect(dead_code, reason = "INTEGRATION: the asker passes it on in `World`")]
     cluster: Arc<Cluster>,
+    asker: Asker,
+    /// Who tells the owners of workloads, once the server runs and where there is a cluster.
+    teller: OnceLock<Teller>,
     metrics: Arc<Metrics>,
     requests: Semaphore,
     most_bytes: usize,
@@ -39,12 +48,17 @@ impl Webhook {
         settings: &Settings,
         policies: Arc<InForce>,
         cluster: Arc<Cluster>,
+        client: Option<kube::Client>,
         metrics: Arc<Metrics>,
     ) -> Self {
         metrics.policy_loaded();
+        let most = (settings.max_requests.0 / 2).max(1);
+        let asker = Asker::new(client, Arc::clone(&cluster), Arc::clone(&metrics), most);
         Self {
             policies,
             cluster,
+            asker,
+            teller: OnceLock::new(),
             metrics,
             requests: Semaphore::new(settings.max_requests.0),
             most_bytes: settings.max_body_bytes.0,
@@ -53,9 +67,15 @@ impl Webhook {
         }
     }
 
+    /// From now on owners are told.
+    pub(super) fn tells(&self, teller: Teller) {
+        // There is one for the life of the server.
+        let _ = self.teller.set(teller);
+    }
+
     /// Answers any request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answered {
-        match self.mutate(request).await {
+        match self.review(request).await {
             Ok(body) => respond(StatusCode::OK, "application/json", body),
             Err((rejection, line)) => {
                 self.metrics.rejected.count(rejection);
@@ -67,8 +87,8 @@ impl Webhook {
         }
     }
 
-    async fn mutate(&self, request: Request<Incoming>) -> Result<Bytes, (Rejection, String)> {
-        check(&request)?;
+    async fn review(&self, request: Request<Incoming>) -> Result<Bytes, (Rejection, String)> {
+        let endpoint = endpoint(&request)?;
         // Held while the body comes in: the bodies are what takes memory.
         let _permit = self.requests.try_acquire().map_err(|_| {
             (Rejection::Overload, "as many reviews as are allowed are being made, come back".to_owned())
@@ -78,10 +98,53 @@ impl Webhook {
             .await
             .map_err(|rejection| (rejection, self.describe(rejection)))?;
         let received = Instant::now();
-        let answered = review(&body, &self.policies.load(), &self.metrics, answer)?;
-        self.metrics.record(&answered.record, received.elapsed(), body.len(), answered.body.len());
-        logging::decision(&answered.record);
+        let mut answered = match self.reply(endpoint, &body)? {
+            Ok(answered) => answered,
+            // Most reviews ask nothing, and are not to carry the room that this takes.
+            Err((question, policies)) => {
+                Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?
+            }
+        };
+        self.metrics.record(endpoint, &answered.record, received.elapsed(), body.len(), answered.body.len());
+        logging::decision(endpoint, &answered.record);
+        if let Some(teller) = self.teller.get() {
+            tell(teller, &body, &mut answered.record);
+        }
         Ok(answered.body.into())
+    }
+
+    /// The answer, or what has to be found out first, and the policies by which it is.
+    fn reply(
+        &self,
+        endpoint: Endpoint,
+        body: &[u8],
+    ) -> Result<Result<Answer, (Question, Arc<PolicySet>)>, (Rejection, String)> {
+        let policies = self.policies.load();
+        let world = World { policies: &policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
+        Ok(match review(endpoint.into(), body, &world, Told::default(), &self.metrics)? {
+            Reply::Answer(answer) => Ok(answer),
+            Reply::Ask(question) => Err((question, Arc::clone(&policies))),
+        })
+    }
+
+    /// Finds out what a review asks, and answers it by the policies under which it asked.
+    async fn ask(
+        &self,
+        reviewer: Reviewer,
+        body: &[u8],
+        mut question: Question,
+        policies: &PolicySet,
+    ) -> Result<Answer, (Rejection, String)> {
+        let mut told = Told::default();
+        for _ in 0..ROUNDS {
+            told = self.asker.find_out(question, told).await;
+            let world = World { policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
+            match review(reviewer, body, &world, told, &self.metrics)? {
+                Reply::Answer(answer) => return Ok(answer),
+                Reply::Ask(next) => question = next,
+            }
+        }
+        give_up(reviewer, body, policies)
     }
 
     fn describe(&self, rejection: Rejection) -> String {
@@ -93,11 +156,16 @@ impl Webhook {
     }
 }
 
-/// Whether the request may be a review, by its header.
-fn check(request: &Request<Incoming>) -> Result<(), (Rejection, String)> {
-    if request.uri().path() != "/mutate" {
-        return Err((Rejection::Path, "reviews are answered at /mutate only".to_owned()));
-    }
+/// Where the request goes, if it may be a review by its header.
+fn endpoint(request: &Request<Incoming>) -> Result<Endpoint, (Rejection, String)> {
+    let endpoint = match request.uri().path() {
+        "/mutate" => Endpoint::Mutate,
+        "/validate" => Endpoint::Validate,
+        _ => {
+            let line = "reviews are answered at /mutate and /validate only".to_owned();
+            return Err((Rejection::Path, line));
+        }
+    };
     if request.method() != Method::POST {
         return Err((Rejection::Method, "a review is sent by POST".to_owned()));
     }
@@ -105,7 +173,7 @@ fn check(request: &Request<Incoming>) -> Result<(), (Rejection, String)> {
     if !content_type.is_some_and(is_json) {
         return Err((Rejection::ContentType, "a review's content type is application/json".to_owned()));
     }
-    Ok(())
+    Ok(endpoint)
 }
 
 /// `application/json`, with or without parameters.

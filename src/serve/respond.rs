@@ -40,6 +40,7 @@ pub(super) fn reject(rejection: Rejection, line: &str) -> Answered {
         | Rejection::NoRequest
         | Rejection::NoUid
         | Rejection::NotAPod
+        | Rejection::NotValidated
         | Rejection::NoObject => StatusCode::BAD_REQUEST,
     };
     let response = text(status, line);

@@ -9,6 +9,7 @@
 
 mod annotations;
 mod container;
+mod owner;
 mod pod;
 mod quantity;
 mod security_context;
@@ -20,6 +21,7 @@ pub use container::{
     Container, Handler, HostTarget, Lifecycle, Port, Probe, ResourceList, Resources, VolumeDevice,
     VolumeMount,
 };
+pub use owner::{Controller, Owner};
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
 pub use quantity::{Quantity, compare_quantities, double_quantity, is_quantity};
 pub use security_context::{

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{Annotations, Container, ContainerType, PodSecurityContext, Resources, Text, Volume};
+use super::{Annotations, Container, ContainerType, Controller, PodSecurityContext, Resources, Text, Volume};
 
 /// A pod, or the template of one: both have `metadata` and `spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Metadata<'a> {
     /// Its annotations.
     #[serde(borrow)]
     pub annotations: Option<Annotations<'a>>,
+    /// Who made it.
+    #[serde(borrow, rename = "ownerReferences", default)]
+    pub controller: Controller<'a>,
 }
 
 /// Labels in the order written.

@@ -207,6 +207,8 @@ impl Cluster {
             format!("--service-account-private-key-file={}", private.display()),
             format!("--root-ca-file={}", self.folder().join("ca.crt").display()),
             "--leader-elect=false".to_owned(),
+            // As real clusters do: each controller is a user of its own, none is an administrator.
+            "--use-service-account-credentials=true".to_owned(),
             "--secure-port=0".to_owned(),
         ]
     }

@@ -10,6 +10,7 @@ use crate::certificates::Authority;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
 use crate::pods;
 use crate::process::Process;
+use crate::selection;
 use crate::webhook::{LABEL, Settings, Webhook, until_called};
 
 /// The annotation by which a pod says that it was hardened.
@@ -35,6 +36,8 @@ pub(crate) enum Server {
     Enforced,
     /// The policy that is built in, and what the cluster knows.
     Knowing,
+    /// Several policies, and what the cluster knows.
+    Choosing,
     /// A server that one test stops; `failurePolicy: Ignore`.
     Outage,
     /// A server that answers only to who has a certificate of the authority that the API server's is of.
@@ -50,6 +53,7 @@ impl Server {
             Self::BuiltIn => "built-in",
             Self::Enforced => "enforced",
             Self::Knowing => "knowing",
+            Self::Choosing => "choosing",
             Self::Outage => "outage",
             Self::ClientCa => "client-ca",
             Self::StrangeCa => "strange-ca",
@@ -65,6 +69,14 @@ impl Server {
         let args = match self {
             Self::Enforced => vec!["--policy=enforced".to_owned()],
             Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display())],
+            Self::Choosing => {
+                let policies = cluster.folder().join("choosing.yaml");
+                std::fs::write(&policies, selection::POLICIES).expect("a policy file");
+                vec![
+                    format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display()),
+                    format!("--policy={}", policies.display()),
+                ]
+            }
             Self::ClientCa => ca("known-authority.pem", &cluster.authority().pem()),
             Self::StrangeCa => ca("strange-authority.pem", &Authority::new("strange").pem()),
             Self::None | Self::BuiltIn | Self::Outage => Vec::new(),
@@ -86,6 +98,7 @@ impl Fixture {
             Server::BuiltIn,
             Server::Enforced,
             Server::Knowing,
+            Server::Choosing,
             Server::Outage,
             Server::ClientCa,
             Server::StrangeCa,
@@ -93,7 +106,14 @@ impl Fixture {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
         let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
-        for server in [Server::BuiltIn, Server::Enforced, Server::Knowing, Server::Outage, Server::ClientCa] {
+        for server in [
+            Server::BuiltIn,
+            Server::Enforced,
+            Server::Knowing,
+            Server::Choosing,
+            Server::Outage,
+            Server::ClientCa,
+        ] {
             let namespace = fixture.namespace(server, &[]).await;
             until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
                 .await;

@@ -42,6 +42,7 @@ mod process;
 mod registration;
 mod reinvocation;
 mod resources;
+mod selection;
 mod shapes;
 mod telling;
 mod token;
@@ -112,6 +113,7 @@ fn tests() -> Vec<Test> {
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),
+        selection::tests(),
         shapes::tests(),
         telling::tests(),
         token::tests(),

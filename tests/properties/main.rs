@@ -17,14 +17,17 @@ mod support;
 mod untouched;
 mod values;
 
+use std::sync::Arc;
+
+use pod_hardener::facts::Facts;
 use pod_hardener::policy::{PolicySet, Preset};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
 use crate::pods::{pod, windows_pod};
-use crate::policies::policy;
-use crate::support::harden_pod;
+use crate::policies::{chosen_over_base, policy};
+use crate::support::{harden_pod, harden_where};
 use crate::untouched::Operations;
 use crate::values::Document;
 
@@ -101,6 +104,24 @@ proptest! {
         let hardened = harden_pod(&pod, &PolicySet::from(Preset::Enforced));
         prop_assume!(hardened.exempted.is_empty());
         none(&pod_security::forbidden(&hardened.pod))?;
+    }
+
+    #[test]
+    fn what_the_pod_chooses_is_never_weaker_than_what_the_namespace_has(
+        pod in any_pod(),
+        (policies, base) in chosen_over_base(),
+    ) {
+        let facts = Facts { space: Some(Arc::default()), ..Facts::of_namespace("shop") };
+        let of_base = harden_where(&pod, &base, &facts);
+        let chosen = harden_where(&pod, &policies, &facts);
+        // Other numbers are not weaker ones; which are is the table of `policy::strength`.
+        let weaker = effective::weaker(&of_base.pod, &chosen.pod);
+        none(&weaker.into_iter().filter(|what| !what.ends_with(" changed")).collect::<Vec<_>>())?;
+        let again = harden_where(&chosen.pod, &policies, &facts);
+        prop_assert!(again.operations.is_empty(), "a second pass: {}", json!(again.operations));
+        for rule in &chosen.exempted {
+            prop_assert!(of_base.exempted.contains(rule), "exempted from {rule}");
+        }
     }
 
     #[test]

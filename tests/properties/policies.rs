@@ -7,6 +7,18 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+/// A policy that a pod's author chose, before one that the namespace has.
+pub(crate) fn chosen_over_base() -> BoxedStrategy<(Chosen, Chosen)> {
+    let pair = (policy(), policy()).prop_map(|(picked, base)| {
+        let mut picked = picked.policies()[0].clone();
+        picked.name = "picked".to_owned();
+        picked.selector.service_accounts = vec!["*".to_owned()];
+        let policies = vec![picked, base.policies()[0].clone()];
+        (Chosen(PolicySet::new(policies)), base)
+    });
+    pair.boxed()
+}
+
 /// A policy for every pod; a failing test prints its modes.
 #[derive(Clone)]
 pub(crate) struct Chosen(PolicySet);

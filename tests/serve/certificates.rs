@@ -93,7 +93,10 @@ async fn a_client_ca_lets_only_its_clients_in() {
     let identity = Identity { own: Some((&unknown.cert, &unknown.key)), ..Identity::new(&ours.pem) };
     assert!(ask(&server, &identity).await.is_err());
     server.reaches("pod_hardener_tls_handshake_failures_total{reason=\"bad-certificate\"}", 1).await;
-    assert_eq!(server.value("pod_hardener_admission_requests_total{outcome=\"patched\"}"), 1);
+    assert_eq!(
+        server.value("pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"patched\"}"),
+        1
+    );
 }
 
 async fn refused(settings: Settings) -> ServeError {

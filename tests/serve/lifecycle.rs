@@ -26,9 +26,12 @@ async fn many_requests_on_one_connection() {
         client.post(&body).await.unwrap().response();
     }
     assert_eq!(server.value("pod_hardener_connections"), 1);
-    assert_eq!(server.value("pod_hardener_admission_requests_total{outcome=\"patched\"}"), 200);
+    assert_eq!(
+        server.value("pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"patched\"}"),
+        200
+    );
     assert_eq!(server.value("pod_hardener_request_bytes_total"), 200 * i64::try_from(body.len()).unwrap());
-    assert_eq!(server.value("pod_hardener_admission_duration_seconds_count"), 200);
+    assert_eq!(server.value("pod_hardener_admission_duration_seconds_count{endpoint=\"mutate\"}"), 200);
 }
 
 #[tokio::test]
@@ -39,7 +42,7 @@ async fn the_admin_listener_has_probes_and_metrics_only() {
     assert_eq!(plain(server.admin, "GET", "/readyz").await.status, 200);
     let metrics = plain(server.admin, "GET", "/metrics").await;
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4"));
-    let line = "pod_hardener_admission_requests_total{outcome=\"patched\"} 1";
+    let line = "pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"patched\"} 1";
     assert!(metrics.text().lines().any(|shown| shown == line), "{}", metrics.text());
     assert_eq!(plain(server.admin, "GET", "/mutate").await.status, 404);
     assert_eq!(plain(server.admin, "POST", "/livez").await.status, 405);

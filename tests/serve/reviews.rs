@@ -143,12 +143,18 @@ async fn of_a_pod_that_cannot_be_read_policy_says_what_becomes() {
     assert_eq!(response["allowed"], json!(true));
     assert!(response.get("patch").is_none(), "{response}");
     assert!(!response["warnings"].as_array().unwrap().is_empty());
-    assert_eq!(open.value("pod_hardener_admission_requests_total{outcome=\"failed-open\"}"), 1);
+    assert_eq!(
+        open.value("pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"failed-open\"}"),
+        1
+    );
     let closed = start_with(settings(), on_error("deny")).await;
     let response = closed.client().await.post(&body).await.unwrap().response();
     assert_eq!(response["allowed"], json!(false));
     assert!(response["status"]["message"].is_string(), "{response}");
-    assert_eq!(closed.value("pod_hardener_admission_requests_total{outcome=\"failed-closed\"}"), 1);
+    assert_eq!(
+        closed.value("pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"failed-closed\"}"),
+        1
+    );
 }
 
 #[tokio::test]
@@ -159,7 +165,10 @@ async fn a_dry_run_is_answered_and_not_counted() {
     assert!(response["patch"].is_string());
     let injected = "pod_hardener_rule_results_total{result=\"injected\",rule=\"seccomp\"}";
     assert_eq!(server.value(injected), 0);
-    assert_eq!(server.value("pod_hardener_admission_requests_total{outcome=\"patched\"}"), 0);
+    assert_eq!(
+        server.value("pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"patched\"}"),
+        0
+    );
     server.lives().await;
     assert_eq!(server.value(injected), 1);
 }

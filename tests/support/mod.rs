@@ -29,10 +29,15 @@ pub(crate) struct Hardened {
 
 /// Hardens a new pod.
 pub(crate) fn harden_pod(pod: &Value, policies: &PolicySet) -> Hardened {
+    harden_where(pod, policies, &Facts::of_namespace("shop"))
+}
+
+/// Hardens a new pod of which more is known than the namespace's name.
+pub(crate) fn harden_where(pod: &Value, policies: &PolicySet, facts: &Facts<'_>) -> Hardened {
     let bytes = serde_json::to_vec(pod).expect("JSON");
     let view: Pod<'_> = serde_json::from_slice(&bytes).expect("a pod");
     let subject = Subject::new(&view, Reach::Pod).expect("a spec");
-    let hardened = harden(&subject, policies, &Facts::of_namespace("shop"), NOW);
+    let hardened = harden(&subject, policies, facts, NOW);
     let operations = hardened.patch.to_json();
     Hardened {
         pod: apply(pod, &operations),

@@ -1,0 +1,45 @@
+//! The pods of a document, for who only looks at them.
+
+use serde_json::Value;
+
+use super::{Document, template};
+
+/// A pod or pod template of a document.
+#[derive(Debug, Clone)]
+pub struct PodIn {
+    /// The kind that holds it.
+    pub kind: String,
+    /// The name of that; may be empty.
+    pub name: String,
+    /// The namespace of that, if it says.
+    pub namespace: Option<String>,
+    /// What has the pod's `metadata` and `spec`.
+    pub pod: Value,
+}
+
+impl Document<'_> {
+    /// Its pods and pod templates, in order.
+    #[must_use]
+    pub fn pods(&self) -> Vec<PodIn> {
+        let Some(document) = self.value() else { return Vec::new() };
+        let places = template::places(document).into_iter();
+        places
+            .map(|place| PodIn {
+                pod: document.pointer(&place.pointer).unwrap_or(document).clone(),
+                kind: place.kind,
+                name: place.name,
+                namespace: place.namespace,
+            })
+            .collect()
+    }
+
+    /// The line of the file on which its first key stands.
+    #[must_use]
+    pub fn first_line(&self) -> usize {
+        let is_content = |line: &str| {
+            let line = line.trim();
+            !line.is_empty() && !line.starts_with('#') && !line.starts_with("---") && !line.starts_with('%')
+        };
+        self.line + self.text.lines().position(is_content).unwrap_or_default()
+    }
+}
