@@ -37,6 +37,13 @@ impl Exemptions {
         self.containers.get(number).is_some_and(|rules| rules.contains(rule))
     }
 
+    /// Takes back every exemption from a rule.
+    pub(crate) fn revoke(&mut self, rule: RuleId) {
+        for rules in self.containers.iter_mut().chain([&mut self.pod]) {
+            rules.remove(rule);
+        }
+    }
+
     /// Every rule from which the pod or one of its containers is exempted.
     #[must_use]
     pub fn rules(&self) -> RuleSet {

@@ -95,6 +95,21 @@ pub enum LimitedResource {
     EphemeralStorage,
 }
 
+impl LimitedResource {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::EphemeralStorage];
+
+    /// As the API names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::EphemeralStorage => "ephemeral-storage",
+        }
+    }
+}
+
 /// One bound of one LimitRange; quantities as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
@@ -113,12 +128,25 @@ pub struct Limit {
 /// What the ResourceQuotas of a namespace count that a default of ours could use up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// `requests.ephemeral-storage` (or `ephemeral-storage`): nobody has to set it, so ours would only use it up.
-    pub ephemeral_storage_requests: bool,
-    /// `limits.ephemeral-storage`: the same.
-    pub ephemeral_storage_limits: bool,
-    /// The scope `NotBestEffort`: a pod that gets its first request or limit from us would come under it.
-    pub not_best_effort: bool,
+    /// Requests of each [`LimitedResource`].
+    pub requests: [bool; LimitedResource::ALL.len()],
+    /// Limits of each [`LimitedResource`].
+    pub limits: [bool; LimitedResource::ALL.len()],
+    /// The scope `BestEffort` or `NotBestEffort`: a pod's first request or limit would take it from one to the other.
+    pub by_best_effort: bool,
+}
+
+impl Quota {
+    /// What either counts.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        let either = |a: [bool; 3], b: [bool; 3]| [a[0] | b[0], a[1] | b[1], a[2] | b[2]];
+        Self {
+            requests: either(self.requests, other.requests),
+            limits: either(self.limits, other.limits),
+            by_best_effort: self.by_best_effort | other.by_best_effort,
+        }
+    }
 }
 
 /// A service account, as far as answers depend on it.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 
 use crate::annotation::{self, Refusal};
+use crate::compensation;
 use crate::exemption::{self, Exemptions};
 use crate::facts::Facts;
 use crate::patch::Patch;
@@ -98,8 +99,11 @@ pub fn harden<'v>(
     let exemptions =
         exemption::read(subject, &entries, &exemption::Terms::of(policy, facts, now), &mut refusals);
     let tuning = tuning::read(subject, &entries, &mut refusals);
-    let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes);
+    let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes, facts);
     for rule in RuleId::ALL {
+        if *rule == RuleId::run_as_non_root {
+            compensation::settle(&mut desk, policy, &entries, &mut refusals);
+        }
         if desk.turn_to(*rule) {
             rule.check(&mut desk, &policy.rules);
         }

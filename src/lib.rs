@@ -7,6 +7,7 @@
 pub mod annotation;
 pub mod authority;
 pub mod cluster;
+mod compensation;
 pub mod docs;
 pub mod exemption;
 pub mod facts;

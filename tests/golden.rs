@@ -2,6 +2,7 @@
 //!
 //! The comment on top says by which policy: `mode: enforce` (the rule of that folder alone), `rules: {…}` (these
 //! alone), with parameters from `spec: {…}` (as in a policy file); or `policy: enforced` (a preset). In
+//! `facts: {…}` is what is known of the cluster (see `support`). In
 //! `fixtures/reviews` the first document is an AdmissionReview, the second its response with the patch decoded.
 //! `UPDATE_GOLDEN=1 cargo test --test golden` writes what comes out; review the difference before committing it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -19,7 +20,7 @@ use pod_hardener::policy::{self, PolicySet, Preset};
 use pod_hardener::review;
 use pod_hardener::rules::{Mode, RuleId};
 use serde_json::{Value, json};
-use support::{NOW, harden_pod};
+use support::{NOW, facts, harden_where};
 
 /// Folders that are not named after a rule.
 const OTHERS: [&str; 3] = ["exemptions", "reviews", "tuning"];
@@ -77,8 +78,10 @@ impl Case {
         if self.folder() == "reviews" {
             return vec![respond(&input, &self.policies())];
         }
-        let hardened = harden_pod(&input, &self.policies());
-        let again = harden_pod(&hardened.pod, &self.policies());
+        let known = self.setting("facts").map_or(Value::Null, |known| parse(&self.path, known));
+        let harden = |pod: &Value| harden_where(pod, &self.policies(), &facts(&known));
+        let hardened = harden(&input);
+        let again = harden(&hardened.pod);
         assert!(
             again.operations.is_empty(),
             "{}: a second pass: {:?}",

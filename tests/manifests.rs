@@ -11,18 +11,26 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("namespace.yaml", "Namespace"),
     ("serviceaccount.yaml", "ServiceAccount"),
+    ("role.yaml", "ClusterRole"),
+    ("rolebinding.yaml", "ClusterRoleBinding"),
     ("deployment.yaml", "Deployment"),
     ("service.yaml", "Service"),
     ("webhook.yaml", "MutatingWebhookConfiguration"),
 ];
 
-fn manifest(file: &str) -> Value {
+/// A file's documents.
+fn documents(file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A file's first document.
+fn manifest(file: &str) -> Value {
+    documents(file).swap_remove(0)
 }
 
 fn at<'v>(object: &'v Value, pointer: &str) -> &'v Value {
@@ -105,7 +113,7 @@ fn the_webhook_asks_for_pods_and_stands_in_nobodys_way() {
     for (field, expected) in [
         ("admissionReviewVersions", json!(["v1"])),
         ("matchPolicy", json!("Equivalent")),
-        ("sideEffects", json!("None")),
+        ("sideEffects", json!("NoneOnDryRun")),
         ("reinvocationPolicy", json!("IfNeeded")),
         ("timeoutSeconds", json!(2)),
         ("failurePolicy", json!("Ignore")),
@@ -130,10 +138,68 @@ fn the_webhook_asks_for_pods_and_stands_in_nobodys_way() {
 }
 
 #[test]
-fn it_holds_no_token_of_the_api_server() {
+fn what_people_do_is_validated_where_pods_are_hardened() {
+    let [hardening, validating] = <[Value; 2]>::try_from(documents("webhook.yaml")).expect("two documents");
+    assert_eq!(validating["kind"], "ValidatingWebhookConfiguration");
+    let (hardening, validating) = (at(&hardening, "/webhooks/0"), at(&validating, "/webhooks/0"));
+    for field in [
+        "admissionReviewVersions",
+        "matchPolicy",
+        "namespaceSelector",
+        "sideEffects",
+        "timeoutSeconds",
+        "failurePolicy",
+    ] {
+        assert_eq!(validating[field], hardening[field], "{field}");
+    }
+    let mut service = at(hardening, "/clientConfig/service").clone();
+    service["path"] = json!("/validate");
+    assert_eq!(at(validating, "/clientConfig/service"), &service);
+    let mut asked: Vec<String> = Vec::new();
+    for rule in validating["rules"].as_array().unwrap() {
+        let ephemeral = rule["resources"] == json!(["pods/ephemeralcontainers"]);
+        let expected = if ephemeral { json!(["UPDATE"]) } else { json!(["CREATE", "UPDATE"]) };
+        assert_eq!(rule["operations"], expected, "{rule}");
+        let group = rule["apiGroups"][0].as_str().unwrap();
+        let resources = rule["resources"].as_array().unwrap().iter().filter_map(Value::as_str);
+        asked.extend(resources.map(|resource| format!("{group}/{resource}")));
+    }
+    asked.sort();
+    let expected = "/namespaces /pods /pods/ephemeralcontainers /replicationcontrollers apps/daemonsets \
+                    apps/deployments apps/replicasets apps/statefulsets batch/cronjobs batch/jobs";
+    assert_eq!(asked.join(" "), expected);
+}
+
+#[test]
+fn its_token_goes_where_the_role_is_needed_and_nowhere_else() {
     let account = manifest("serviceaccount.yaml");
+    let binding = manifest("rolebinding.yaml");
     let pod = manifest("deployment.yaml");
     assert_eq!(account["automountServiceAccountToken"], false);
-    assert_eq!(at(&pod, "/spec/template/spec/automountServiceAccountToken"), false);
+    assert_eq!(at(&pod, "/spec/template/spec/automountServiceAccountToken"), true);
     assert_eq!(at(&pod, "/spec/template/spec/serviceAccountName"), &account["metadata"]["name"]);
+    assert_eq!(at(&binding, "/subjects").as_array().map(Vec::len), Some(1));
+    for field in ["name", "namespace"] {
+        assert_eq!(at(&binding, "/subjects/0")[field], account["metadata"][field]);
+    }
+    assert_eq!(at(&binding, "/roleRef/name"), at(&manifest("role.yaml"), "/metadata/name"));
+}
+
+/// Whatever else a role may come to say.
+#[test]
+fn the_role_is_free_of_what_would_let_it_take_over_the_cluster() {
+    let role = manifest("role.yaml");
+    for rule in at(&role, "/rules").as_array().expect("rules") {
+        let words = |field: &str| rule[field].as_array().cloned().unwrap_or_default();
+        for word in [words("verbs"), words("resources"), words("apiGroups")].concat() {
+            let word = word.as_str().expect("a word");
+            assert!(!word.contains('*'), "{rule}");
+            assert!(!["secrets", "pods/exec", "roles", "clusterroles"].contains(&word), "{rule}");
+        }
+        let may_write = ["events", "subjectaccessreviews", "hardeningpolicies/status"];
+        if words("verbs").iter().any(|verb| !["get", "list", "watch"].map(Value::from).contains(verb)) {
+            let all = words("resources");
+            assert!(all.iter().all(|resource| may_write.map(Value::from).contains(resource)), "{rule}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -44,7 +45,9 @@ pub struct Amount {
 pub struct Post {
     path: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    bodies: Vec<Bytes>,
+    /// Which body is sent next.
+    next: AtomicUsize,
 }
 
 impl Post {
@@ -53,6 +56,15 @@ impl Post {
     /// # Errors
     /// When path or token hold what may not be in them.
     pub fn new(path: &str, token: Option<&str>, body: Vec<u8>) -> anyhow::Result<Arc<Self>> {
+        Self::in_turn(path, token, vec![body])
+    }
+
+    /// The same with one body after the other, and the first again.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and when there is no body.
+    pub fn in_turn(path: &str, token: Option<&str>, bodies: Vec<Vec<u8>>) -> anyhow::Result<Arc<Self>> {
+        anyhow::ensure!(!bodies.is_empty(), "nothing to send");
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -60,7 +72,12 @@ impl Post {
         if let Some(token) = token {
             headers.insert(AUTHORIZATION, format!("Bearer {token}").parse()?);
         }
-        Ok(Arc::new(Self { path: path.parse()?, headers, body: body.into() }))
+        let bodies = bodies.into_iter().map(Bytes::from).collect();
+        Ok(Arc::new(Self { path: path.parse()?, headers, bodies, next: AtomicUsize::new(0) }))
+    }
+
+    fn body(&self) -> Bytes {
+        self.bodies[self.next.fetch_add(1, Ordering::Relaxed) % self.bodies.len()].clone()
     }
 }
 
@@ -163,7 +180,7 @@ impl Connection {
     }
 
     async fn exchange(&mut self, post: &Post) -> anyhow::Result<Bytes> {
-        let mut request = Request::new(Full::new(post.body.clone()));
+        let mut request = Request::new(Full::new(post.body()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = post.path.clone();
         *request.headers_mut() = post.headers.clone();

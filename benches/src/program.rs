@@ -48,6 +48,21 @@ impl Server {
         Self::start("pod-hardener", &["serve", &admin], identity, folder)
     }
 
+    /// The same with what it knows of a cluster, and where its probes are answered.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn knowing(
+        kubeconfig: &Path,
+        identity: &Identity,
+        folder: &Path,
+    ) -> anyhow::Result<(Self, SocketAddr)> {
+        let admin = free_address()?;
+        let kubeconfig = kubeconfig.to_str().context("a kubeconfig whose name is no text")?;
+        let args = ["serve", &format!("--admin={admin}"), "--kubeconfig", kubeconfig];
+        Ok((Self::start("pod-hardener", &args, identity, folder)?, admin))
+    }
+
     /// The null webhook with an answer of which this follows the uid.
     ///
     /// # Errors
@@ -120,8 +135,21 @@ impl Server {
     /// # Errors
     /// When the kernel does not tell.
     pub fn resident(&self) -> anyhow::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was resident so far.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn most_resident(&self) -> anyhow::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let line = line.with_context(|| format!("no {field}"))?;
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib * 1024)
     }

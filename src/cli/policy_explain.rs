@@ -19,11 +19,12 @@ use super::cluster::Cluster;
 use super::{Exit, say};
 
 pub(super) const HELP: &str = "\
-The namespace's label pod-hardener.dev/policy comes first, then the policies' own selectors in their order, then the
-built-in restricted. What a pod's author controls may only strengthen what the namespace has.
+The namespace's label pod-hardener.dev/policy comes first, then the policies' own selectors in
+their order, then the built-in restricted. What a pod's author controls may only strengthen what
+the namespace has.
 
-The policies are the custom resources of the cluster and those of --policy. With --offline the cluster is not asked: the
-namespace's labels and annotations are then those of a Namespace in the file, if it is there.
+The policies are the custom resources of the cluster and those of --policy. With --offline the
+cluster is not asked: what a Namespace in the file says is then all that is known of it.
 
 Examples:
   pod-hardener policy explain -n shop

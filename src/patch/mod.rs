@@ -20,7 +20,7 @@ impl Patch {
     /// The operations that carry out a plan.
     #[must_use]
     pub fn new(subject: &Subject<'_, '_>, plan: &Plan<'_>) -> Self {
-        let mut writer = PatchWriter::default();
+        let mut writer = PatchWriter::for_containers(subject.slots.len());
         pod::write(&mut writer, subject, &plan.pod);
         for (slot, edits) in subject.slots.iter().zip(&plan.containers) {
             container::write(&mut writer, slot, edits);

@@ -38,6 +38,14 @@ impl Default for PatchWriter {
 }
 
 impl PatchWriter {
+    /// With room for what is commonly written about so many containers.
+    #[must_use]
+    pub fn for_containers(count: usize) -> Self {
+        let mut operations = Vec::with_capacity(768 + 768 * count);
+        operations.push(b'[');
+        Self { operations }
+    }
+
     /// Whether nothing was written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -8,7 +8,7 @@ pub fn normalize(path: &str) -> Cow<'_, str> {
     let clean = path.starts_with('/')
         && path.len() > 1
         && !path.ends_with('/')
-        && !path.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."));
+        && !path.as_bytes().windows(2).any(|two| matches!(two, b"//" | b"/."));
     if clean {
         return Cow::Borrowed(path);
     }

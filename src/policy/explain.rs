@@ -73,7 +73,7 @@ pub fn explain<'p>(
             }
         }
     }
-    if selection.by == By::Default || std::ptr::eq(selection.base, policies.fallback()) {
+    if selection.by != By::Label && std::ptr::eq(selection.base, policies.fallback()) {
         let why = "the built-in default, where nothing else selects".to_owned();
         steps.push(Step { policy: Some(policies.fallback()), result: StepResult::Decides, why });
     }
@@ -227,6 +227,8 @@ spec: {preset: observe, selector: {podLabels: {app: web}}}
         assert_eq!(steps[1..], ["data decides: selector.namespaceLabels: team=data"]);
         let (policy, steps, _) = explained(&[(POLICY_LABEL, "web")], None);
         assert_eq!((policy.as_str(), steps.len(), &*steps[0]), ("web", 1, "label decides: \"web\""));
+        let (_, steps, _) = explained(&[(POLICY_LABEL, "restricted")], None);
+        assert_eq!(steps, ["label decides: \"restricted\""]);
         let (_, steps, _) = explained(&[(POLICY_LABEL, "none")], None);
         assert_eq!(steps[0], "label no: \"none\" is the name of no policy");
         assert_eq!(steps[2], "web depends: selector.podLabels: app=web");

@@ -21,6 +21,7 @@ pub use load::{load, parse};
 pub use preset::Preset;
 pub use select::{By, POLICY_LABEL, PolicySet, Selection};
 pub use selector::Mismatch;
+pub(crate) use selector::glob;
 
 use crate::rules::{Mode, RuleId, Rules};
 

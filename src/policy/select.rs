@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::strength::{Applied, Blend};
-use super::{Policy, Preset, Selector};
+use super::{Compensation, Policy, Preset, Selector};
 use crate::facts::{Facts, Grants};
 use crate::rules::RuleSet;
 use crate::subject::Subject;
@@ -162,6 +162,13 @@ impl PolicySet {
         let everything = Selector::default();
         let first = self.policies().iter().find(|policy| policy.selector == everything);
         first.unwrap_or_else(|| self.fallback())
+    }
+
+    /// Whether an answer may depend on whether the nodes have user namespaces.
+    #[must_use]
+    pub fn compensates(&self) -> bool {
+        let wants = |policy: &Policy| policy.exemptions.compensation == Compensation::UserNamespace;
+        self.policies.iter().any(wants)
     }
 
     /// The policies that were loaded, without the presets.

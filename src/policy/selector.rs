@@ -71,7 +71,7 @@ fn any(patterns: &[String], name: &str) -> bool {
 }
 
 /// `*` is any run of characters, `?` is one; everything else is itself.
-fn glob(pattern: &str, name: &str) -> bool {
+pub(crate) fn glob(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     // Where the last star stands, and how much of the name it has taken.

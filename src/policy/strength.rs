@@ -91,7 +91,7 @@ fn are_laxer(rule: RuleId, base: &Rules, picked: &Rules) -> bool {
         RuleId::read_only_root_filesystem => {
             laxer_root(&base.read_only_root_filesystem, &picked.read_only_root_filesystem)
         }
-        RuleId::run_as_non_root => laxer_user(&picked.run_as_non_root),
+        RuleId::run_as_non_root => laxer_user(&base.run_as_non_root, &picked.run_as_non_root),
         _ => {
             let mut other = base.clone();
             other.take(rule, picked);
@@ -113,14 +113,15 @@ fn laxer_capabilities(base: &capabilities::Params, picked: &capabilities::Params
 }
 
 fn laxer_token(base: &service_account_token::Params, picked: &service_account_token::Params) -> bool {
-    let service_account_token::Params { mode: _, scope } = picked;
-    *scope != base.scope && *scope != Scope::All
+    let service_account_token::Params { mode: _, scope, workload_identity } = picked;
+    (*scope != base.scope && *scope != Scope::All) || are_more(&base.workload_identity, workload_identity)
 }
 
 /// Any user that is not root is as good as another, and the group of volumes is the author's to say.
-const fn laxer_user(picked: &run_as_non_root::Params) -> bool {
-    let run_as_non_root::Params { mode: _, run_as_user: _, run_as_group: _, fs_group: _ } = picked;
-    false
+/// By the namespace's range no group is set.
+fn laxer_user(base: &run_as_non_root::Params, picked: &run_as_non_root::Params) -> bool {
+    let run_as_non_root::Params { mode: _, strategy, run_as_user: _, run_as_group: _, fs_group: _ } = picked;
+    *strategy != base.strategy && *strategy == run_as_non_root::Strategy::NamespaceRange
 }
 
 /// Which paths are writable is the author's to say, by annotation; how much may be written is not.

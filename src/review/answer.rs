@@ -1,24 +1,24 @@
 //! The answer to a review.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
+use super::base64;
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
 use super::trust::{Maker, Settled};
 pub(super) use crate::annotation::MIRROR;
-use crate::annotation::RefusalReason;
+use crate::annotation::{EXEMPT, RefusalReason};
 pub(super) use crate::authority::controllers::NODES;
 use crate::cluster::Cluster;
-use crate::facts::{Facts, Grants};
+use crate::facts::{Facts, Grants, Space};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
 use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
+use crate::view::Pod;
 
 /// What became of a request: the label of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,6 +191,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         unreachable: told.unreachable,
         ..Facts::default()
     };
+    facts.user_namespaces = user_namespaces(pod, facts.space.as_deref(), world);
     let mut hardened = harden(&subject, world.policies, &facts, world.now);
     // Most pods want nothing that somebody would have to stand behind.
     if !hardened.asks.is_empty() {
@@ -221,6 +222,20 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     out.audit(&hardened);
     out.patch(hardened);
     Ok(Reply::Answer(Answer { body: out.finish(), record }))
+}
+
+/// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
+/// one instead of what is exempted.
+fn user_namespaces(pod: &Pod<'_>, space: Option<&Space>, world: &World<'_>) -> bool {
+    if !world.policies.compensates() {
+        return false;
+    }
+    let exempts = |key: &str| key.ends_with(EXEMPT);
+    let of_pod = pod.annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
+    let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
+    let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
+    let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
+    (of_pod || of_space()) && world.cluster.user_namespaces(&selector)
 }
 
 fn skip(request: &Request<'_>) -> Answer {
@@ -281,12 +296,7 @@ impl Writer {
             return;
         }
         self.out.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-        let json = hardened.patch.into_json();
-        let start = self.out.len();
-        // Base64 makes four characters of three bytes.
-        self.out.resize(start + json.len().div_ceil(3) * 4, 0);
-        let written = STANDARD.encode_slice(&json, &mut self.out[start..]).unwrap_or_default();
-        self.out.truncate(start + written);
+        base64::append(&mut self.out, &hardened.patch.into_json());
         self.out.push(b'"');
     }
 

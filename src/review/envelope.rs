@@ -200,14 +200,24 @@ impl ReviewError {
         ["malformed", "kind", "version", "no-request", "no-uid", "not-a-pod", "not-validated", "no-object"];
 }
 
+impl<'a> AdmissionReview<'a> {
+    /// Reads a body with a pod in it.
+    ///
+    /// # Errors
+    /// When it is no JSON, or not of this shape.
+    pub fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
+        Self::read(body)
+    }
+}
+
 impl<'a, P: Deserialize<'a>, O: Deserialize<'a>> AdmissionReview<'a, P, O> {
     /// Reads a body. The text is checked once as a whole, which is quicker than string by string.
     ///
     /// # Errors
     /// When it is no JSON, or not of this shape.
-    pub fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
+    pub(super) fn read(body: &'a [u8]) -> serde_json::Result<Self> {
         match std::str::from_utf8(body) {
-            Ok(text) => serde_json::from_str(text),
+            Ok(text) => crate::view::read_json(text),
             // Says where it is not UTF-8.
             Err(_) => serde_json::from_slice(body),
         }

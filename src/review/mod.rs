@@ -1,6 +1,7 @@
 //! AdmissionReview v1: bytes in, bytes out.
 
 mod answer;
+mod base64;
 mod envelope;
 mod note;
 mod question;

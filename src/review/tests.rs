@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::policy::{Policy, Preset};
 

@@ -53,7 +53,7 @@ pub fn validate_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<
 }
 
 fn open(body: &[u8]) -> Result<RawRequest<'_>, ReviewError> {
-    AdmissionReview::parse(body).map_err(ReviewError::Malformed)?.open_any()
+    AdmissionReview::read(body).map_err(ReviewError::Malformed)?.open_any()
 }
 
 fn kind(request: &RawRequest<'_>) -> Result<Kind, ReviewError> {

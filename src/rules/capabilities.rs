@@ -175,6 +175,42 @@ pub(super) fn stays_administrator(desk: &Desk<'_, '_>, number: usize) -> bool {
     added_after(desk, number).any(|name| is_same(name, "SYS_ADMIN") || is_same(name, ALL))
 }
 
+/// What still means something in a user namespace: containerd's default set, and the pod's own network.
+const IN_USER_NAMESPACE: [&str; 15] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_ADMIN",
+    NET_BIND_SERVICE,
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+/// A capability that the author added, that stays, and that is of no use in a user namespace.
+pub(crate) fn kept_for_node(desk: &Desk<'_, '_>, number: usize) -> Option<String> {
+    if desk.is_enforced(RuleId::capabilities, number) {
+        return None;
+    }
+    let added = desk.subject.slots[number].view.added_capabilities();
+    let useless = |name: &&str| !IN_USER_NAMESPACE.iter().any(|other| is_same(name, other));
+    added.iter().map(|name| name.as_str()).find(useless).map(str::to_owned)
+}
+
+/// Whether the author left the container no capability that Pod Security `restricted` does not allow.
+pub(crate) fn has_none(desk: &Desk<'_, '_>, number: usize) -> bool {
+    let view = desk.subject.slots[number].view;
+    view.dropped_capabilities().iter().any(|name| *name == ALL)
+        && view.added_capabilities().iter().all(|name| *name == NET_BIND_SERVICE)
+}
+
 /// A capability that the author added, that stays, and that a non-root process could not use.
 pub(super) fn kept_for_root(desk: &Desk<'_, '_>, number: usize) -> Option<String> {
     if desk.is_enforced(RuleId::capabilities, number) {

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Mode, RuleId, RuleResult};
 use crate::exemption::Exemptions;
+use crate::facts::{Account, Facts, Space};
 use crate::plan::{ContainerEdits, Plan};
 use crate::subject::{Slot, Subject};
 use crate::tuning::Tuning;
@@ -69,6 +71,12 @@ pub struct Desk<'v, 'a> {
     pub findings: Vec<Finding<'v>>,
     /// Which exemptions are honoured.
     pub exemptions: Rc<Exemptions>,
+    /// The namespace; `None` where no cluster was asked.
+    pub space: Option<Arc<Space>>,
+    /// The pod's service account; `None` where no cluster was asked.
+    pub account: Option<Arc<Account>>,
+    /// Whether every node that the pod can reach starts pods in user namespaces.
+    pub user_namespaces: bool,
     modes: &'v [Mode],
     rule: RuleId,
     mode: Mode,
@@ -82,6 +90,7 @@ impl<'v, 'a> Desk<'v, 'a> {
         tuning: Tuning<'v>,
         exemptions: Exemptions,
         modes: &'v [Mode],
+        facts: &Facts<'_>,
     ) -> Self {
         let mut containers = Vec::new();
         containers.resize_with(subject.slots.len(), ContainerEdits::default);
@@ -91,6 +100,9 @@ impl<'v, 'a> Desk<'v, 'a> {
             plan: Plan { containers, ..Plan::default() },
             findings: Vec::with_capacity(8 + 8 * subject.slots.len()),
             exemptions: Rc::new(exemptions),
+            space: facts.space.clone(),
+            account: facts.account.clone(),
+            user_namespaces: facts.user_namespaces,
             modes,
             rule: RuleId::privileged,
             mode: Mode::Off,
@@ -204,7 +216,12 @@ impl<'v, 'a> Desk<'v, 'a> {
     }
 
     fn find(&mut self, result: RuleResult, place: Place, note: Note<'v>) {
-        self.findings.push(Finding { rule: self.rule, result, place, note });
+        self.found(self.rule, result, place, note);
+    }
+
+    /// Says what came of a rule outside of its check.
+    pub(crate) fn found(&mut self, rule: RuleId, result: RuleResult, place: Place, note: Note<'v>) {
+        self.findings.push(Finding { rule, result, place, note });
     }
 
     /// Edits the plan without a finding of its own: the tail of an edit that has one already.

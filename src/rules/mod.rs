@@ -157,6 +157,11 @@ impl RuleSet {
         self.0 |= rule.bit();
     }
 
+    /// Takes a rule out of the set.
+    pub const fn remove(&mut self, rule: RuleId) {
+        self.0 &= !rule.bit();
+    }
+
     /// What is in either.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

@@ -45,7 +45,7 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
 }
 
 /// Whether the container is privileged once the plan is carried out.
-pub(super) fn stays_privileged(desk: &Desk<'_, '_>, number: usize) -> bool {
+pub(crate) fn stays_privileged(desk: &Desk<'_, '_>, number: usize) -> bool {
     desk.subject.slots[number].view.is_privileged() && !desk.plan.containers[number].privileged_off
 }
 

@@ -1,5 +1,9 @@
 //! `resources`
 
+mod bounds;
+mod fit;
+mod quota;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -7,8 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, Meta, Mode, Note, Place, Source};
+use crate::facts::LimitedResource;
 use crate::plan::ResourceEdits;
-use crate::view::{ContainerType, Quantity, ResourceList, compare_quantities, double_quantity};
+use crate::subject::{Slot, Subject};
+use crate::view::{ContainerType, Quantity, ResourceList, compare_doubled, double_quantity};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -17,7 +23,7 @@ pub const META: Meta = Meta {
     enforced: Mode::Enforce,
     safe: true,
     pod_wide: false,
-    sets: "requests and limits of cpu, memory and ephemeral-storage, per container type. A request that the author set is never above our limit: the limit is then at least twice the request. Where the author set a limit, the API makes it the request. Where the pod has `resources` of its own for cpu or memory, its containers get none for it. Ephemeral containers may have none",
+    sets: "requests and limits of cpu, memory and ephemeral-storage, per container type. A request that the author set is never above our limit: the limit is then at least twice the request. Where the author set a limit, the API makes it the request. Where the pod has `resources` of its own for cpu or memory, its containers get none for it. Where the cluster is known, defaults lie within min, max and ratio of the namespace's LimitRanges (a request rises before a limit sinks), and what a ResourceQuota counts is left unset where nobody has to set it. Ephemeral containers may have none",
     replaces: "–",
     why: "A container without limits can starve its node and every other pod on it.",
     live_with: "Write the numbers that fit: whatever the author sets stays. Raise the defaults by policy where a namespace runs large workloads.",
@@ -77,17 +83,8 @@ pub struct Params {
     pub sidecars: Defaults,
 }
 
-/// One of the three resources: how to reach it in each of the lists.
-#[derive(Clone, Copy)]
-enum Resource {
-    Cpu,
-    Memory,
-    EphemeralStorage,
-}
-
-impl Resource {
-    const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::EphemeralStorage];
-
+/// How to reach one of the three resources in each of the lists.
+impl LimitedResource {
     fn default_of(self, quantities: &Quantities) -> Option<&str> {
         let text = match self {
             Self::Cpu => &quantities.cpu,
@@ -107,17 +104,25 @@ impl Resource {
         .map(Quantity::as_str)
     }
 
-    fn set<'v>(self, edits: &mut ResourceEdits<'v>, value: Option<Cow<'v, str>>) {
+    fn edit<'e, 'v>(self, edits: &'e mut ResourceEdits<'v>) -> &'e mut Option<Cow<'v, str>> {
         match self {
-            Self::Cpu => edits.cpu = value,
-            Self::Memory => edits.memory = value,
-            Self::EphemeralStorage => edits.ephemeral_storage = value,
+            Self::Cpu => &mut edits.cpu,
+            Self::Memory => &mut edits.memory,
+            Self::EphemeralStorage => &mut edits.ephemeral_storage,
         }
     }
 }
 
+/// What a container is to get.
+#[derive(Default)]
+struct Edits<'v> {
+    requests: ResourceEdits<'v>,
+    limits: ResourceEdits<'v>,
+}
+
 pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
-    let pod = desk.subject.spec.resources.as_ref();
+    let mut edits: Vec<Edits<'v>> = Vec::new();
+    edits.resize_with(desk.subject.slots.len(), Edits::default);
     for (number, slot) in desk.slots() {
         let defaults = match slot.kind {
             ContainerType::Container => &params.containers,
@@ -125,30 +130,13 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
             ContainerType::Sidecar => &params.sidecars,
             ContainerType::Ephemeral => continue,
         };
-        let own = slot.view.resources.as_ref();
-        let (own_requests, own_limits) = (
-            own.and_then(|own| own.requests.as_ref()),
-            own.and_then(|own| own.limits.as_ref()),
-        );
-        let mut requests = ResourceEdits::default();
-        let mut limits = ResourceEdits::default();
-        for resource in Resource::ALL {
-            // A default could exceed what the pod as a whole may have.
-            let of_pod = pod.is_some_and(|pod| {
-                resource.of(pod.limits.as_ref()).or(resource.of(pod.requests.as_ref())).is_some()
-            });
-            if of_pod {
-                continue;
-            }
-            let written = (resource.of(own_requests), resource.of(own_limits));
-            let (request, limit) = complete(
-                written,
-                resource.default_of(&defaults.requests),
-                resource.default_of(&defaults.limits),
-            );
-            resource.set(&mut requests, request);
-            resource.set(&mut limits, limit);
-        }
+        edits[number] = wanted(desk.subject, slot, defaults);
+    }
+    if let Some(space) = desk.space.clone() {
+        quota::spare(desk, space.quota, &mut edits);
+        fit::fit(desk, &space.limits, &mut edits);
+    }
+    for (number, Edits { requests, limits }) in edits.into_iter().enumerate() {
         if requests.is_empty() && limits.is_empty() {
             continue;
         }
@@ -158,6 +146,30 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
             plan.containers[number].limits = limits;
         });
     }
+}
+
+/// The defaults for what the container's author left unset.
+fn wanted<'v>(subject: &Subject<'_, '_>, slot: &Slot<'_, '_>, defaults: &'v Defaults) -> Edits<'v> {
+    let pod = subject.spec.resources.as_ref();
+    let own = slot.view.resources.as_ref();
+    let (own_requests, own_limits) =
+        (own.and_then(|own| own.requests.as_ref()), own.and_then(|own| own.limits.as_ref()));
+    let mut edits = Edits::default();
+    for resource in LimitedResource::ALL {
+        // A default could exceed what the pod as a whole may have.
+        let of_pod = pod.is_some_and(|pod| {
+            resource.of(pod.limits.as_ref()).or(resource.of(pod.requests.as_ref())).is_some()
+        });
+        if of_pod {
+            continue;
+        }
+        let written = (resource.of(own_requests), resource.of(own_limits));
+        let (request, limit) =
+            complete(written, resource.default_of(&defaults.requests), resource.default_of(&defaults.limits));
+        *resource.edit(&mut edits.requests) = request;
+        *resource.edit(&mut edits.limits) = limit;
+    }
+    edits
 }
 
 /// What to set beside what is written, so that the request never exceeds the limit.
@@ -176,9 +188,8 @@ fn complete<'v>(
 
 /// The default limit, or twice the author's request where that is more.
 fn limit_above<'v>(request: &str, limit: &'v str) -> Option<Cow<'v, str>> {
-    let doubled = double_quantity(request)?;
-    match compare_quantities(&doubled, limit)? {
-        Ordering::Greater => Some(Cow::Owned(doubled)),
+    match compare_doubled(request, limit)? {
+        Ordering::Greater => double_quantity(request).map(Cow::Owned),
         _ => Some(Cow::Borrowed(limit)),
     }
 }

@@ -1,11 +1,14 @@
 //! `run-as-non-root`
 
+mod ids;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settle::{Share, settle};
 use super::{Desk, Meta, Mode, Note, Place, Source, capabilities, privileged};
 use crate::plan::Plan;
+use ids::Ids;
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -14,7 +17,7 @@ pub const META: Meta = Meta {
     enforced: Mode::Enforce,
     safe: false,
     pod_wide: false,
-    sets: "`runAsNonRoot: true` at each container, `runAsUser` and `runAsGroup` 65532 (at the pod where all agree). Left alone: a container whose author insists on root (uid 0, `runAsNonRoot: false`, privileged, or with capabilities that only root can use), and the image's own numeric user where the author says `runAsNonRoot: true` without a uid. `fsGroup` only where annotation or policy ask for it, with `OnRootMismatch`",
+    sets: "`runAsNonRoot: true` at each container, `runAsUser` and `runAsGroup` 65532 (at the pod where all agree). Left alone: a container whose author insists on root (uid 0, `runAsNonRoot: false`, privileged, or with capabilities that only root can use), and the image's own numeric user where the author says `runAsNonRoot: true` without a uid. `fsGroup` only where annotation or policy ask for it, with `OnRootMismatch`. With `strategy: namespace-range` the uid is the first of the namespace's range, the `fsGroup` the first of its supplemental groups, and no `runAsGroup` is set: images for such clusters give the group 0 their files",
     replaces: "uid and gid 0, `runAsNonRoot: false`, supplemental group 0; on Windows `ContainerAdministrator`",
     why: "Root in a container is root on the node as soon as anything else gives way: a mounted path, a kernel flaw, a runtime flaw.",
     live_with: "An image that must own its files: `pod-hardener.dev/run-as-user` (and `run-as-group`, `fs-group`) with the image's own uid. An image that must start as root: exempt the container; it then keeps a small set of capabilities.",
@@ -26,6 +29,18 @@ pub const META: Meta = Meta {
     ],
 };
 
+/// Where ids come from for containers whose author chose none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// From this policy.
+    #[default]
+    Fixed,
+    /// From the namespace's annotations `openshift.io/sa.scc.uid-range` and `.supplemental-groups`, as OpenShift's
+    /// `restricted-v2` does; fixed where it has none.
+    NamespaceRange,
+}
+
 /// Parameters of `run-as-non-root`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -33,6 +48,8 @@ pub struct Params {
     /// How strictly the rule is applied; unset: as the preset says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    /// Where ids come from for containers whose author chose none.
+    pub strategy: Strategy,
     /// The uid for containers whose author chose none. 65532 is `nonroot` in distroless images.
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub run_as_user: i64,
@@ -47,7 +64,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { mode: None, run_as_user: 65532, run_as_group: 65532, fs_group: None }
+        Self { mode: None, strategy: Strategy::Fixed, run_as_user: 65532, run_as_group: 65532, fs_group: None }
     }
 }
 
@@ -75,9 +92,10 @@ impl Identity {
 
 pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
     if desk.subject.is_linux() {
-        check_linux(desk, params);
+        let ids = Ids::new(params, desk.space.as_deref());
+        check_linux(desk, &ids);
         check_supplemental_groups(desk);
-        set_fs_group(desk, params);
+        set_fs_group(desk, &ids);
     } else if !desk.subject.is_host_process() {
         check_windows(desk);
     }
@@ -100,13 +118,13 @@ fn own_identity(desk: &Desk<'_, '_>, number: usize) -> Identity {
     })
 }
 
-fn check_linux(desk: &mut Desk<'_, '_>, params: &Params) {
+fn check_linux(desk: &mut Desk<'_, '_>, ids: &Ids) {
     let pod = pod_identity(desk);
     let mut shares = Vec::with_capacity(desk.subject.slots.len());
     for number in 0..desk.subject.slots.len() {
         let own = own_identity(desk, number);
         let now = own.or(pod);
-        let target = if desk.covers(number) { target(desk, params, number, now) } else { now };
+        let target = if desk.covers(number) { target(desk, ids, number, now) } else { now };
         shares.push((own, target));
     }
     let may_edit_pod = desk.subject.reaches_pod();
@@ -131,7 +149,7 @@ fn check_linux(desk: &mut Desk<'_, '_>, params: &Params) {
             plan.containers[number].run_as_group = Some(value);
         }
     });
-    replace_unused_pod_root(desk, params, pod);
+    replace_unused_pod_root(desk, ids, pod);
 }
 
 fn share<T: Copy>(
@@ -142,7 +160,7 @@ fn share<T: Copy>(
 }
 
 /// Who the container shall run as; says what it finds on the way.
-fn target(desk: &mut Desk<'_, '_>, params: &Params, number: usize, now: Identity) -> Identity {
+fn target(desk: &mut Desk<'_, '_>, ids: &Ids, number: usize, now: Identity) -> Identity {
     let place = Place::Container(number);
     let wanted_user = desk.tuning.run_as_user(number);
     let wanted_group = desk.tuning.run_as_group(number);
@@ -163,23 +181,25 @@ fn target(desk: &mut Desk<'_, '_>, params: &Params, number: usize, now: Identity
     let image_user = now.non_root == Some(true) && now.user.is_none();
     target.non_root = Some(true);
     if now.user == Some(0) || (now.user.is_none() && !(image_user && wanted_user.is_none())) {
-        target.user = Some(wanted_user.unwrap_or(params.run_as_user));
+        target.user = Some(wanted_user.unwrap_or(ids.user));
     }
     // A uid without a gid gets the image's group for it, often 0 with group-writable paths: the author's choice.
     let group_follows = target.user != now.user || (desk.replaces() && target.user.is_some());
     let replaceable = now.group.is_none() || (now.group == Some(0) && desk.replaces());
     if let Some(group) = wanted_group.filter(|_| replaceable) {
         target.group = Some(group);
-    } else if now.group == Some(0) && desk.replaces() || (now.group.is_none() && group_follows) {
-        target.group = Some(params.run_as_group);
+    } else if now.group == Some(0) && desk.replaces() {
+        target.group = Some(ids.instead_of_root);
+    } else if now.group.is_none() && group_follows {
+        target.group = ids.group;
     } else if now.group == Some(0) {
         desk.keep(place, Note::new("runAsGroup: 0"));
     }
-    tell(desk, place, now, target);
+    tell(desk, ids, place, now, target);
     target
 }
 
-fn tell(desk: &mut Desk<'_, '_>, place: Place, now: Identity, target: Identity) {
+fn tell(desk: &mut Desk<'_, '_>, ids: &Ids, place: Place, now: Identity, target: Identity) {
     if target == now {
         return;
     }
@@ -190,10 +210,10 @@ fn tell(desk: &mut Desk<'_, '_>, place: Place, now: Identity, target: Identity) 
         || (now.group == Some(0) && target.group != now.group);
     match (replaced, user) {
         (true, Some(user)) => {
-            desk.replace(place, Note::of("root replaced by uid ", user.to_string()), nothing);
+            desk.replace(place, Note::of("root replaced by uid ", ids.named(user)), nothing);
         }
         (true, None) => desk.replace(place, Note::new("runAsNonRoot true, no group 0"), nothing),
-        (false, Some(user)) => desk.inject(place, Note::of("uid ", user.to_string()), nothing),
+        (false, Some(user)) => desk.inject(place, Note::of("uid ", ids.named(user)), nothing),
         (false, None) => desk.inject(place, Note::new("runAsNonRoot true"), nothing),
     }
 }
@@ -208,7 +228,7 @@ fn needs_root(desk: &Desk<'_, '_>, number: usize) -> Option<Note<'static>> {
 }
 
 /// A pod-level root that no container inherits is refused by Pod Security all the same.
-fn replace_unused_pod_root(desk: &mut Desk<'_, '_>, params: &Params, pod: Identity) {
+fn replace_unused_pod_root(desk: &mut Desk<'_, '_>, ids: &Ids, pod: Identity) {
     if !desk.replaces() || !desk.subject.reaches_pod() || !desk.covers_all() {
         return;
     }
@@ -221,10 +241,10 @@ fn replace_unused_pod_root(desk: &mut Desk<'_, '_>, params: &Params, pod: Identi
     }
     desk.replace(Place::Pod, Note::new("root at the pod, which no container inherits"), |plan| {
         if pod.user == Some(0) && plan.pod.run_as_user.is_none() {
-            plan.pod.run_as_user = Some(params.run_as_user);
+            plan.pod.run_as_user = Some(ids.user);
         }
         if pod.group == Some(0) && plan.pod.run_as_group.is_none() {
-            plan.pod.run_as_group = Some(params.run_as_group);
+            plan.pod.run_as_group = Some(ids.instead_of_root);
         }
         if pod.non_root == Some(false) && plan.pod.run_as_non_root.is_none() {
             plan.pod.run_as_non_root = Some(true);
@@ -249,10 +269,10 @@ fn check_supplemental_groups(desk: &mut Desk<'_, '_>) {
     });
 }
 
-fn set_fs_group(desk: &mut Desk<'_, '_>, params: &Params) {
+fn set_fs_group(desk: &mut Desk<'_, '_>, ids: &Ids) {
     let context = desk.subject.spec.security_context.as_ref();
     let unset = context.is_none_or(|context| context.fs_group.is_none());
-    let Some(group) = desk.tuning.fs_group.or(params.fs_group).filter(|_| unset) else { return };
+    let Some(group) = desk.tuning.fs_group.or(ids.fs_group).filter(|_| unset) else { return };
     if desk.subject.reaches_pod() {
         desk.inject(Place::Pod, Note::of("fsGroup ", group.to_string()), |plan| {
             plan.pod.fs_group = Some(group);
@@ -302,7 +322,7 @@ fn check_windows(desk: &mut Desk<'_, '_>) {
 }
 
 /// Whether the container is sure not to run as root once the plan is carried out.
-pub(super) fn will_not_be_root(desk: &Desk<'_, '_>, number: usize) -> bool {
+pub(crate) fn will_not_be_root(desk: &Desk<'_, '_>, number: usize) -> bool {
     let edits = &desk.plan.containers[number];
     let own = own_identity(desk, number);
     let pod = pod_identity(desk);

@@ -1,6 +1,6 @@
 //! `user-namespace`
 
-use super::{Desk, Meta, Mode, ModeOnly, Note, Place, Source, host_namespaces};
+use super::{Desk, Meta, Mode, ModeOnly, Note, Place, RuleId, Source, host_namespaces};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -39,8 +39,20 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
     }
 }
 
+/// Whether this rule puts the pod into a user namespace.
+pub(crate) fn will_be_set(desk: &Desk<'_, '_>) -> bool {
+    let mode = desk.mode_of(RuleId::user_namespace);
+    let replaceable = desk.subject.spec.host_users.is_none() || mode == Mode::Enforce;
+    mode.is_in_force()
+        && replaceable
+        && desk.subject.is_linux()
+        && desk.subject.reaches_pod()
+        && !desk.exemptions.pod(RuleId::user_namespace)
+        && obstacle(desk).is_none()
+}
+
 /// What in the pod does not go with a user namespace.
-fn obstacle(desk: &Desk<'_, '_>) -> Option<&'static str> {
+pub(crate) fn obstacle(desk: &Desk<'_, '_>) -> Option<&'static str> {
     let spec = desk.subject.spec;
     let edits = &desk.plan.pod;
     if host_namespaces::stays_on_host_network(desk) {

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::phase::{Phase, Phases};
+use super::workers::{Seat, Workers};
 use crate::metrics::{ConnectionFailure, Counters};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -15,11 +16,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Hands each connection to `serve`, in a task of its own, until draining begins.
 ///
-/// One above what `slots` allow is closed at once: a client that is told soon can go elsewhere.
+/// On `workers`, or where this runs. One above what `slots` allow is closed at once: a client that is told soon can go elsewhere.
 pub(super) async fn accept<F>(
     listener: TcpListener,
     slots: Arc<Semaphore>,
     mut phases: Phases,
+    workers: Option<&Workers>,
     failures: &Counters<ConnectionFailure>,
     serve: impl Fn(TcpStream) -> F,
 ) where
@@ -41,8 +43,16 @@ pub(super) async fn accept<F>(
                 };
                 // Without it an answer may wait for an acknowledgement. A connection that is gone already shows it later.
                 let _ = stream.set_nodelay(true);
+                let seated = match workers {
+                    Some(workers) => workers.take(stream),
+                    None => Ok((stream, Seat::here())),
+                };
+                let Ok((stream, seat)) = seated else {
+                    failures.count(ConnectionFailure::Broken);
+                    continue;
+                };
                 let served = serve(stream);
-                tokio::spawn(async move {
+                seat.run(async move {
                     served.await;
                     drop(slot);
                 });

@@ -21,6 +21,7 @@ mod stall;
 mod tell;
 mod throttle;
 mod tls;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -46,7 +47,8 @@ pub fn run(args: Args) -> Result<ExitCode, ServeError> {
     logging::start(&settings);
     let policies = policy::load(&settings.policy)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.threads())
+        // Everything but the webhook's connections, which have threads of their own.
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;

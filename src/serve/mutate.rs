@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use arc_swap::Guard;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -98,12 +99,11 @@ impl Webhook {
             .await
             .map_err(|rejection| (rejection, self.describe(rejection)))?;
         let received = Instant::now();
-        let mut answered = match self.reply(endpoint, &body)? {
-            Ok(answered) => answered,
+        let (reply, policies) = self.reply(endpoint, &body)?;
+        let mut answered = match reply {
+            Reply::Answer(answered) => answered,
             // Most reviews ask nothing, and are not to carry the room that this takes.
-            Err((question, policies)) => {
-                Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?
-            }
+            Reply::Ask(question) => Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?,
         };
         self.metrics.record(endpoint, &answered.record, received.elapsed(), body.len(), answered.body.len());
         logging::decision(endpoint, &answered.record);
@@ -114,17 +114,11 @@ impl Webhook {
     }
 
     /// The answer, or what has to be found out first, and the policies by which it is.
-    fn reply(
-        &self,
-        endpoint: Endpoint,
-        body: &[u8],
-    ) -> Result<Result<Answer, (Question, Arc<PolicySet>)>, (Rejection, String)> {
+    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<(Reply, Arc<PolicySet>), (Rejection, String)> {
         let policies = self.policies.load();
         let world = World { policies: &policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
-        Ok(match review(endpoint.into(), body, &world, Told::default(), &self.metrics)? {
-            Reply::Answer(answer) => Ok(answer),
-            Reply::Ask(question) => Err((question, Arc::clone(&policies))),
-        })
+        let reply = review(endpoint.into(), body, &world, Told::default(), &self.metrics)?;
+        Ok((reply, Guard::into_inner(policies)))
     }
 
     /// Finds out what a review asks, and answers it by the policies under which it asked.

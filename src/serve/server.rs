@@ -17,6 +17,7 @@ use super::mutate::Webhook;
 use super::phase::{Phase, Phases};
 use super::stall::Stall;
 use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
+use super::workers::Workers;
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::policy::{InForce, PolicySet};
@@ -49,6 +50,7 @@ pub struct Server {
     rotation: Option<Rotation>,
     certificate: Option<String>,
     watching: Option<Watching>,
+    workers: Arc<Workers>,
     listener: Bound,
     admin_listener: Bound,
 }
@@ -119,6 +121,7 @@ impl Server {
         let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
         let policies = Arc::new(InForce::new(policies));
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
+        let workers = Arc::new(Workers::start(settings.threads()).map_err(ServeError::Runtime)?);
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
             webhook: Arc::new(Webhook::new(
@@ -135,6 +138,7 @@ impl Server {
             rotation,
             certificate,
             watching,
+            workers,
             listener,
             admin_listener,
         })
@@ -198,6 +202,7 @@ impl Server {
             Tls { current: self.current, webhook: self.webhook, metrics: self.metrics },
             self.settings.clone(),
             phases,
+            Arc::clone(&self.workers),
         ));
         admin.ready.store(true, Ordering::Relaxed);
 
@@ -256,6 +261,7 @@ async fn serve_webhook(
     tls: Tls,
     settings: Settings,
     phases: Phases,
+    workers: Arc<Workers>,
 ) {
     let patience =
         Patience { first_request: settings.first_request_timeout.0, idle: settings.idle_timeout.0 };
@@ -276,7 +282,7 @@ async fn serve_webhook(
             }
         }
     };
-    accept(listener, slots, phases.clone(), &metrics.connection_failures, serve).await;
+    accept(listener, slots, phases.clone(), Some(&workers), &metrics.connection_failures, serve).await;
 }
 
 async fn serve_admin(
@@ -298,5 +304,5 @@ async fn serve_admin(
             let _ = connection::serve(Stall::new(stream, write), patience, phases, answer).await;
         }
     };
-    accept(listener, slots, phases.clone(), &metrics.connection_failures, serve).await;
+    accept(listener, slots, phases.clone(), None, &metrics.connection_failures, serve).await;
 }

@@ -41,7 +41,12 @@ pub(super) async fn run(client: Client, prefix: &'static str, teller: Teller, me
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Ok(event)) => apply(&mut pods, &mut listed, event, prefix),
+                Some(Ok(event)) => {
+                    if matches!(event, Event::InitDone) {
+                        clock.reset_immediately();
+                    }
+                    apply(&mut pods, &mut listed, event, prefix);
+                }
                 // It lists anew by itself; what is known stays.
                 Some(Err(error)) => tracing::debug!(%error, "watching exempted pods"),
                 None => return,

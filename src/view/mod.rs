@@ -9,10 +9,12 @@
 
 mod annotations;
 mod container;
+mod json;
 mod owner;
 mod pod;
 mod quantity;
 mod security_context;
+mod skip;
 mod text;
 mod volume;
 
@@ -21,9 +23,13 @@ pub use container::{
     Container, Handler, HostTarget, Lifecycle, Port, Probe, ResourceList, Resources, VolumeDevice,
     VolumeMount,
 };
+pub(crate) use json::read as read_json;
 pub use owner::{Controller, Owner};
 pub use pod::{Labels, Metadata, Os, Pod, Spec};
-pub use quantity::{Quantity, compare_quantities, double_quantity, is_quantity};
+pub use quantity::{
+    Quantity, compare_doubled, compare_quantities, double_quantity, is_quantity, thousandths,
+    write_thousandths,
+};
 pub use security_context::{
     Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl, WindowsOptions,
 };

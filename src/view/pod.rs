@@ -55,15 +55,15 @@ pub struct Metadata<'a> {
 pub struct Labels<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl Labels<'_> {
-    /// All labels.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
     /// The value of a label.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// All labels.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 
@@ -133,6 +133,9 @@ pub struct Spec<'a> {
     pub host_ipc: Option<bool>,
     /// `false` is a user namespace (KEP-127).
     pub host_users: Option<bool>,
+    /// Labels that a node must have.
+    #[serde(borrow)]
+    pub node_selector: Option<Labels<'a>>,
     /// The operating system.
     #[serde(borrow)]
     pub os: Option<Os<'a>>,

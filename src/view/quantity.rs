@@ -54,6 +54,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Quantity<'a> {
     }
 }
 
+/// As many decimal digits always fit into 64 bits.
+const FIT: usize = 18;
+
 /// Digits, how many of them are decimals, and the suffix as a power of ten or of 1024.
 struct Parsed<'a> {
     digits: i128,
@@ -83,9 +86,13 @@ impl Parsed<'_> {
             "E" => (0, 18),
             other => (0, other.strip_prefix(['e', 'E'])?.parse().ok()?),
         };
-        let scaled = self.digits.checked_mul(1024_i128.checked_pow(binary)?)?;
+        let scaled = self.digits.checked_mul(1_i128 << (10 * binary))?;
         let power = 9_i32.checked_add(exponent)?.checked_sub(i32::try_from(self.decimals).ok()?)?;
-        let factor = 10_i128.checked_pow(power.unsigned_abs())?;
+        // Almost always small enough for one word.
+        let factor = match 10_i64.checked_pow(power.unsigned_abs()) {
+            Some(factor) => i128::from(factor),
+            None => 10_i128.checked_pow(power.unsigned_abs())?,
+        };
         if power >= 0 {
             scaled.checked_mul(factor)
         } else {
@@ -103,10 +110,16 @@ fn parse(text: &str) -> Option<Parsed<'_>> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let mut digits: i128 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()) {
-        digits = digits.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
-    }
+    let all = whole.bytes().chain(fraction.bytes());
+    let digits = if whole.len() + fraction.len() <= FIT {
+        i128::from(all.fold(0_i64, |digits, digit| digits * 10 + i64::from(digit - b'0')))
+    } else {
+        let mut digits: i128 = 0;
+        for digit in all {
+            digits = digits.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+        }
+        digits
+    };
     Some(Parsed { digits, decimals: u32::try_from(fraction.len()).ok()?, suffix })
 }
 
@@ -116,10 +129,43 @@ pub fn compare_quantities(a: &str, b: &str) -> Option<Ordering> {
     Some(parse(a)?.nanos()?.cmp(&parse(b)?.nanos()?))
 }
 
+/// Compares twice a quantity with another.
+#[must_use]
+pub fn compare_doubled(a: &str, b: &str) -> Option<Ordering> {
+    let once = parse(a)?;
+    let twice = Parsed { digits: once.digits.checked_mul(2)?, ..once };
+    Some(twice.nanos()?.cmp(&parse(b)?.nanos()?))
+}
+
 /// Whether the API server would take `text` as a quantity.
 #[must_use]
 pub fn is_quantity(text: &str) -> bool {
     parse(text).is_some_and(|parsed| parsed.nanos().is_some())
+}
+
+/// A quantity in thousandths, rounded up as the API server rounds it before it compares with a LimitRange.
+#[must_use]
+pub fn thousandths(text: &str) -> Option<i128> {
+    const GRAINS: i128 = 1_000_000;
+    Some(parse(text)?.nanos()?.checked_add(GRAINS - 1)? / GRAINS)
+}
+
+/// Thousandths as a quantity, in the largest unit that keeps it exact: binary ones for bytes, none for cores.
+#[must_use]
+pub fn write_thousandths(value: i128, bytes: bool) -> String {
+    if value % 1000 != 0 {
+        return format!("{value}m");
+    }
+    let mut whole = value / 1000;
+    let mut unit = "";
+    for next in ["Ki", "Mi", "Gi", "Ti"].iter().filter(|_| bytes) {
+        if whole == 0 || whole % 1024 != 0 {
+            break;
+        }
+        whole /= 1024;
+        unit = next;
+    }
+    format!("{whole}{unit}")
 }
 
 /// Twice a quantity, in the unit in which it was written.
@@ -169,6 +215,22 @@ mod tests {
         {
             assert!(!is_quantity(text), "{text}");
         }
+    }
+
+    #[test]
+    fn thousandths_are_written_in_the_largest_exact_unit() {
+        for (text, bytes, expected) in [
+            ("0.5", false, "500m"),
+            ("2000m", false, "2"),
+            ("1n", false, "1m"),
+            ("1.5Gi", true, "1536Mi"),
+            ("1025", true, "1025"),
+            ("0", true, "0"),
+        ] {
+            let value = thousandths(text).expect("a quantity");
+            assert_eq!(write_thousandths(value, bytes), expected, "{text}");
+        }
+        assert_eq!(thousandths("lots"), None);
     }
 
     #[test]

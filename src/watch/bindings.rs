@@ -37,6 +37,10 @@ impl Keep<RoleBinding> for OfNamespaces {
     fn keys(&self, cluster: &Cluster) -> Vec<Key> {
         known(cluster, |key| !key.0.is_empty())
     }
+
+    fn len(&self, cluster: &Cluster) -> usize {
+        cluster.bindings.read().map_or(0, |bindings| bindings.count_of_namespaces())
+    }
 }
 
 /// ClusterRoleBindings.
@@ -60,6 +64,10 @@ impl Keep<ClusterRoleBinding> for OfCluster {
 
     fn keys(&self, cluster: &Cluster) -> Vec<Key> {
         known(cluster, |key| key.0.is_empty())
+    }
+
+    fn len(&self, cluster: &Cluster) -> usize {
+        cluster.bindings.read().map_or(0, |bindings| bindings.count_of_cluster())
     }
 }
 

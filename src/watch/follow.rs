@@ -225,6 +225,6 @@ mod tests {
         take(Event::Init);
         take(Event::InitApply(namespace("d")));
         take(Event::InitDone);
-        assert_eq!(cluster.namespaces.keys(), ["d".into()]);
+        assert_eq!(cluster.namespaces.names(), ["d".into()]);
     }
 }

@@ -7,8 +7,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{ObjectMeta, PartialObjectMeta};
 
 use super::follow::Keep;
-use crate::cluster::{AccountRecord, Cluster, Key};
-use crate::facts::{Limit, LimitScope, LimitedResource, Quota, Space};
+use crate::cluster::{Cluster, Key};
+use crate::facts::{Account, Limit, LimitScope, LimitedResource, Quota, Space};
 
 /// The longest annotation that is kept: which prefixes matter is policy's to say, but nothing that matters is as long
 /// as what tools store there.
@@ -45,7 +45,7 @@ impl Keep<PartialObjectMeta<Namespace>> for Namespaces {
     }
 
     fn keys(&self, cluster: &Cluster) -> Vec<Box<str>> {
-        cluster.namespaces.keys()
+        cluster.namespaces.names()
     }
 
     fn len(&self, cluster: &Cluster) -> usize {
@@ -65,19 +65,19 @@ impl Keep<LimitRange> for LimitRanges {
 
     fn apply(&mut self, cluster: &Cluster, key: Key, object: LimitRange) {
         let items = object.spec.map(|spec| spec.limits).unwrap_or_default();
-        cluster.limit_ranges.apply(key, items.iter().flat_map(bounds).collect());
+        cluster.namespaces.apply_limit_range(key, items.iter().flat_map(bounds).collect());
     }
 
     fn delete(&mut self, cluster: &Cluster, key: &Key) {
-        cluster.limit_ranges.delete(key);
+        cluster.namespaces.delete_limit_range(key);
     }
 
     fn keys(&self, cluster: &Cluster) -> Vec<Key> {
-        cluster.limit_ranges.keys()
+        cluster.namespaces.limit_ranges()
     }
 
     fn len(&self, cluster: &Cluster) -> usize {
-        cluster.limit_ranges.len()
+        cluster.namespaces.count_limit_ranges()
     }
 }
 
@@ -91,17 +91,12 @@ fn bounds(item: &LimitRangeItem) -> Vec<Limit> {
     let of = |map: &Option<BTreeMap<String, Quantity>>, name: &str| {
         map.as_ref().and_then(|map| map.get(name)).map(|quantity| quantity.0.as_str().into())
     };
-    let resources = [
-        (LimitedResource::Cpu, "cpu"),
-        (LimitedResource::Memory, "memory"),
-        (LimitedResource::EphemeralStorage, "ephemeral-storage"),
-    ];
-    let limits = resources.map(|(resource, name)| Limit {
+    let limits = LimitedResource::ALL.map(|resource| Limit {
         scope,
         resource,
-        min: of(&item.min, name),
-        max: of(&item.max, name),
-        max_ratio: of(&item.max_limit_request_ratio, name),
+        min: of(&item.min, resource.as_str()),
+        max: of(&item.max, resource.as_str()),
+        max_ratio: of(&item.max_limit_request_ratio, resource.as_str()),
     });
     let says_something =
         |limit: &Limit| limit.min.is_some() || limit.max.is_some() || limit.max_ratio.is_some();
@@ -119,33 +114,35 @@ impl Keep<ResourceQuota> for ResourceQuotas {
     }
 
     fn apply(&mut self, cluster: &Cluster, key: Key, object: ResourceQuota) {
-        cluster.quotas.apply(key, counted(&object));
+        cluster.namespaces.apply_quota(key, counted(&object));
     }
 
     fn delete(&mut self, cluster: &Cluster, key: &Key) {
-        cluster.quotas.delete(key);
+        cluster.namespaces.delete_quota(key);
     }
 
     fn keys(&self, cluster: &Cluster) -> Vec<Key> {
-        cluster.quotas.keys()
+        cluster.namespaces.quotas()
     }
 
     fn len(&self, cluster: &Cluster) -> usize {
-        cluster.quotas.len()
+        cluster.namespaces.count_quotas()
     }
 }
 
+/// Scopes other than those of best effort are taken to select every pod: a default too few costs nobody anything.
 fn counted(object: &ResourceQuota) -> Quota {
-    const NOT_BEST_EFFORT: &str = "NotBestEffort";
     let Some(spec) = &object.spec else { return Quota::default() };
-    let counts = |name: &str| spec.hard.as_ref().is_some_and(|hard| hard.contains_key(name));
+    let hard = |name: &str| spec.hard.as_ref().is_some_and(|hard| hard.contains_key(name));
     let selected = spec.scope_selector.as_ref().and_then(|selector| selector.match_expressions.as_ref());
-    let mut scopes = spec.scopes.iter().flatten().map(String::as_str);
+    let selected = selected.into_iter().flatten().map(|expression| expression.scope_name.as_str());
+    let mut scopes = spec.scopes.iter().flatten().map(String::as_str).chain(selected);
     Quota {
-        ephemeral_storage_requests: counts("requests.ephemeral-storage") || counts("ephemeral-storage"),
-        ephemeral_storage_limits: counts("limits.ephemeral-storage"),
-        not_best_effort: scopes.any(|scope| scope == NOT_BEST_EFFORT)
-            || selected.into_iter().flatten().any(|expression| expression.scope_name == NOT_BEST_EFFORT),
+        requests: LimitedResource::ALL
+            .map(LimitedResource::as_str)
+            .map(|name| hard(name) || hard(&format!("requests.{name}"))),
+        limits: LimitedResource::ALL.map(|resource| hard(&format!("limits.{}", resource.as_str()))),
+        by_best_effort: scopes.any(|scope| matches!(scope, "BestEffort" | "NotBestEffort")),
     }
 }
 
@@ -161,11 +158,13 @@ impl Keep<ServiceAccount> for ServiceAccounts {
 
     fn apply(&mut self, cluster: &Cluster, key: Key, object: ServiceAccount) {
         let annotations = object.metadata.annotations.into_iter().flatten().map(|(key, _)| key.into());
-        let record = AccountRecord {
+        let account = Account {
+            // The bindings' to say.
+            bound: false,
             automount: object.automount_service_account_token,
             annotations: annotations.collect(),
         };
-        cluster.accounts.apply(key, record);
+        cluster.accounts.apply(key, account);
     }
 
     fn delete(&mut self, cluster: &Cluster, key: &Key) {
@@ -229,22 +228,29 @@ mod tests {
 
     #[test]
     fn quotas_say_what_they_count() {
-        for (spec, expected) in [
-            (json!({"hard": {"pods": "3"}}), (false, false, false)),
-            (json!({"hard": {"requests.ephemeral-storage": "1Gi"}}), (true, false, false)),
-            (json!({"hard": {"limits.ephemeral-storage": "1Gi"}}), (false, true, false)),
-            (json!({"hard": {"pods": "3"}, "scopes": ["NotBestEffort"]}), (false, false, true)),
+        let none = [false; 3];
+        for (spec, requests, limits, by_best_effort) in [
+            (json!({"hard": {"pods": "3"}}), none, none, false),
+            (json!({"hard": {"cpu": "1", "requests.memory": "1"}}), [true, true, false], none, false),
+            (json!({"hard": {"ephemeral-storage": "1Gi"}}), [false, false, true], none, false),
+            (
+                json!({"hard": {"limits.ephemeral-storage": "1Gi", "limits.cpu": "1"}}),
+                none,
+                [true, false, true],
+                false,
+            ),
+            (json!({"hard": {"pods": "3"}, "scopes": ["NotBestEffort"]}), none, none, true),
+            (json!({"hard": {"pods": "3"}, "scopes": ["Terminating", "BestEffort"]}), none, none, true),
             (
                 json!({"scopeSelector": {"matchExpressions": [
                     {"scopeName": "NotBestEffort", "operator": "Exists"}]}}),
-                (false, false, true),
+                none,
+                none,
+                true,
             ),
         ] {
             let object = serde_json::from_value(json!({"metadata": {}, "spec": spec})).expect("a quota");
-            let quota = counted(&object);
-            let said =
-                (quota.ephemeral_storage_requests, quota.ephemeral_storage_limits, quota.not_best_effort);
-            assert_eq!(said, expected, "{spec}");
+            assert_eq!(counted(&object), Quota { requests, limits, by_best_effort }, "{spec}");
         }
     }
 

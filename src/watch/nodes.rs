@@ -71,6 +71,10 @@ impl Keep<Read> for Nodes {
     fn keys(&self, cluster: &Cluster) -> Vec<Box<str>> {
         cluster.nodes.read().map_or_else(|_| Vec::new(), |nodes| nodes.names().map(Into::into).collect())
     }
+
+    fn len(&self, cluster: &Cluster) -> usize {
+        cluster.nodes.read().map_or(0, |nodes| nodes.len())
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,55 @@ fn policies_are_validated_one_by_one() {
 }
 
 #[test]
+fn policy_explain_says_what_was_tried() {
+    const HEAD: &str = "apiVersion: pod-hardener.dev/v1alpha1\nkind: HardeningPolicy\n";
+    let policies = format!(
+        "# policies\n{HEAD}metadata: {{name: web}}\nspec: {{selector: {{podLabels: {{app: web}}}}, rules: {{seccomp: {{mode: 'off'}}}}}}\n\
+         ---\n{HEAD}metadata: {{name: rest}}\n"
+    );
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, labels: {app: web}}\n\
+               spec: {containers: [{name: a}]}\n";
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n";
+    let files = Files::new(&[
+        ("policies.yaml", &policies),
+        ("pod.yaml", pod),
+        ("both.yaml", &format!("{namespace}{pod}")),
+        (
+            "labelled.yaml",
+            &format!("{}{pod}", namespace.replace("shop", "shop, labels: {pod-hardener.dev/policy: safe}")),
+        ),
+    ]);
+    let policies = files.path("policies.yaml");
+    let explain = |file: &str, more: &[&str]| {
+        let file = files.path(file);
+        let output =
+            run(&[&["policy", "explain", "--offline", "--policy", &policies, "-f", &file], more].concat());
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout
+    };
+    let alone = explain("pod.yaml", &[]);
+    assert!(alone.starts_with("Pod/p in namespace shop: policy web\n"), "{alone}");
+    assert!(alone.contains("policies.yaml:2): decides: selector.podLabels: app=web"), "{alone}");
+    let known = explain("both.yaml", &[]);
+    assert!(known.starts_with("Pod/p in namespace shop: policy rest\n"), "{known}");
+    for line in [
+        "policies.yaml:2): matches, and may only strengthen:",
+        "policies.yaml:7): decides: it has no selector",
+    ] {
+        assert!(known.contains(line), "{known}");
+    }
+    let json: Value = serde_json::from_str(&explain("both.yaml", &["-o", "json"])).expect("JSON");
+    assert_eq!((&json[0]["base"], &json[0]["weakens"][0]), (&Value::from("rest"), &Value::from("seccomp")));
+    assert_eq!(json[0]["steps"][1]["result"], "strengthens");
+    let labelled = explain("labelled.yaml", &[]);
+    assert!(labelled.starts_with("Pod/p in namespace shop: policy safe\n  label "), "{labelled}");
+    let namespace = explain("both.yaml", &["-n", "other"]);
+    assert!(namespace.contains("in namespace shop"), "the object's own counts: {namespace}");
+    assert_eq!(run(&["policy", "explain"]).code, 2);
+    assert_eq!(run(&["policy", "explain", "--offline", "--policy", "nonsense"]).code, 2);
+}
+
+#[test]
 fn the_schema_knows_every_rule() {
     let output = run(&["policy", "schema"]);
     let schema: Value = serde_json::from_str(&output.stdout).expect("JSON");

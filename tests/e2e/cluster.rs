@@ -22,6 +22,7 @@ pub(crate) const REFUSED: &str = "refused";
 pub(crate) const NODE: &str = "system:node:node-1";
 
 /// The binaries that the tests need, by the folders (as in `PATH`) that have them.
+#[derive(Clone)]
 pub(crate) struct Binaries(pub(crate) Vec<PathBuf>);
 
 impl Binaries {
@@ -34,6 +35,8 @@ impl Binaries {
 pub(crate) struct Cluster {
     // In the order in which they end.
     processes: Vec<Process>,
+    /// With which the API server runs.
+    api_server: (PathBuf, Vec<String>),
     kubectl: PathBuf,
     url: String,
     authority: Authority,
@@ -43,28 +46,51 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts it and waits until it can run pods' admission: all but the kubelet's part.
     pub(crate) async fn start(binaries: &Binaries) -> Self {
+        let mut cluster = Self::bare(binaries, &[]).await;
+        let args = cluster.controller_manager_args();
+        cluster.run(binaries, "kube-controller-manager", &args);
+        cluster.allow_developer().await;
+        cluster.allow_writers().await;
+        cluster
+    }
+
+    /// Only etcd and an API server: nobody makes anything of the objects. `more` are arguments of the API server.
+    pub(crate) async fn bare(binaries: &Binaries, more: &[&str]) -> Self {
         let folder = TempDir::with_prefix("pod-hardener-e2e-").expect("a temporary folder");
         let [etcd_client, etcd_peer, port] = free_ports();
         let etcd_url = format!("http://127.0.0.1:{etcd_client}");
         let mut cluster = Self {
             processes: Vec::new(),
+            api_server: (binaries.find("kube-apiserver"), Vec::new()),
             kubectl: binaries.find("kubectl"),
             url: format!("https://127.0.0.1:{port}"),
             authority: Authority::new("pod-hardener-e2e"),
             folder,
         };
         cluster.run(binaries, "etcd", &cluster.etcd_args(&etcd_url, etcd_peer));
-        cluster.write_kubeconfig(ADMIN);
-        cluster.write_kubeconfig(DEVELOPER);
+        // Only once: programs that start meanwhile read it.
+        cluster.write("ca.crt", &cluster.authority.pem());
+        cluster.write_kubeconfig(ADMIN, ADMIN);
+        cluster.write_kubeconfig(DEVELOPER, DEVELOPER);
         let (private, public) = signing_keys(cluster.folder());
-        let args = cluster.api_server_args(&etcd_url, port, &private, &public);
-        cluster.run(binaries, "kube-apiserver", &args);
-        cluster.until_ready().await;
-        let args = cluster.controller_manager_args(&private);
-        cluster.run(binaries, "kube-controller-manager", &args);
-        cluster.allow_developer().await;
-        cluster.allow_writers().await;
+        let mut args = cluster.api_server_args(&etcd_url, port, &private, &public);
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        cluster.api_server.1 = args;
+        cluster.start_api_server().await;
         cluster
+    }
+
+    /// Starts the API server, also again, and waits for it.
+    pub(crate) async fn start_api_server(&mut self) {
+        let (program, args) = &self.api_server;
+        let process = Process::start("kube-apiserver", program, args, self.folder.path());
+        self.processes.insert(0, process);
+        self.until_ready().await;
+    }
+
+    /// Ends the API server of a bare cluster; etcd keeps what it knows.
+    pub(crate) fn stop_api_server(&mut self) {
+        self.processes.remove(0).stop();
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -124,16 +150,16 @@ impl Cluster {
         self.folder().join(format!("{user}.kubeconfig"))
     }
 
-    fn write_kubeconfig(&self, user: &str) {
-        let ca = self.write("ca.crt", &self.authority.pem());
+    /// A kubeconfig of this name, for who has the token.
+    pub(crate) fn write_kubeconfig(&self, user: &str, token: &str) {
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "e2e", "cluster": {
                 "server": self.url,
-                "certificate-authority": ca,
+                "certificate-authority": self.folder().join("ca.crt"),
             }}],
-            "users": [{"name": user, "user": {"token": user}}],
+            "users": [{"name": user, "user": {"token": token}}],
             "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],
             "current-context": "e2e",
         });
@@ -210,7 +236,8 @@ impl Cluster {
         self.write("admission.json", &config.to_string())
     }
 
-    fn controller_manager_args(&self, private: &Path) -> Vec<String> {
+    fn controller_manager_args(&self) -> Vec<String> {
+        let private = self.folder().join("service-accounts.key");
         vec![
             format!("--kubeconfig={}", self.kubeconfig(ADMIN).display()),
             format!("--service-account-private-key-file={}", private.display()),

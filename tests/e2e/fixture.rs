@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::api::{Accepted, Answer, Api};
 use crate::certificates::Authority;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
-use crate::pods;
 use crate::process::Process;
 use crate::selection;
-use crate::webhook::{LABEL, Settings, Webhook, until_called};
+use crate::webhook::{LABEL, Settings, Webhook, register_validation, until_called};
+use crate::{least_privilege, pods};
 
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
@@ -19,7 +19,12 @@ pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 /// The timeout of the webhook whose server gets stopped.
 pub(crate) const OUTAGE_TIMEOUT_SECONDS: u64 = 2;
 
+/// The account of the server that knows the cluster.
+pub(crate) const WEBHOOK: &str = "webhook";
+
 pub(crate) struct Fixture {
+    /// For tests that need a cluster of their own.
+    pub(crate) binaries: Binaries,
     pub(crate) cluster: Cluster,
     webhooks: Vec<(Server, Webhook)>,
     namespaces: AtomicU32,
@@ -68,12 +73,12 @@ impl Server {
         };
         let args = match self {
             Self::Enforced => vec!["--policy=enforced".to_owned()],
-            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display())],
+            Self::Knowing => vec![format!("--kubeconfig={}", cluster.kubeconfig(WEBHOOK).display())],
             Self::Choosing => {
                 let policies = cluster.folder().join("choosing.yaml");
                 std::fs::write(&policies, selection::POLICIES).expect("a policy file");
                 vec![
-                    format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display()),
+                    format!("--kubeconfig={}", cluster.kubeconfig(WEBHOOK).display()),
                     format!("--policy={}", policies.display()),
                 ]
             }
@@ -93,6 +98,8 @@ impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries) -> Self {
         let cluster = Cluster::start(binaries).await;
+        // All that it may do is what the manifests' role says.
+        least_privilege::account(&cluster, WEBHOOK, &least_privilege::grants()).await;
         let mut webhooks = Vec::new();
         for server in [
             Server::BuiltIn,
@@ -105,7 +112,11 @@ impl Fixture {
         ] {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
-        let fixture = Self { cluster, webhooks, namespaces: AtomicU32::new(0) };
+        let (binaries, namespaces) = (binaries.clone(), AtomicU32::new(0));
+        let fixture = Self { binaries, cluster, webhooks, namespaces };
+        for server in [Server::Knowing, Server::Choosing] {
+            register_validation(&fixture.cluster, server.name(), fixture.webhook(server)).await;
+        }
         for server in [
             Server::BuiltIn,
             Server::Enforced,

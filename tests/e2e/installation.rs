@@ -51,11 +51,18 @@ async fn create(api: &Api, object: &Value) {
     let path = match kind {
         "Namespace" => "/api/v1/namespaces?".to_owned(),
         "ServiceAccount" => format!("/api/v1/namespaces/{namespace}/serviceaccounts?"),
+        "ClusterRole" => "/apis/rbac.authorization.k8s.io/v1/clusterroles?dryRun=All&".to_owned(),
+        "ClusterRoleBinding" => {
+            "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?dryRun=All&".to_owned()
+        }
         "Service" => format!("/api/v1/namespaces/{namespace}/services?"),
         "Deployment" => format!("/apis/apps/v1/namespaces/{namespace}/deployments?"),
         // Not to be kept: there is no Service behind it here, and all pods would wait for it.
         "MutatingWebhookConfiguration" => {
             "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?dryRun=All&".to_owned()
+        }
+        "ValidatingWebhookConfiguration" => {
+            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?dryRun=All&".to_owned()
         }
         other => panic!("where to create a {other}?"),
     };

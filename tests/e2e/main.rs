@@ -26,6 +26,7 @@ mod client_ca;
 mod cluster;
 mod cluster_knowledge;
 mod command_line;
+mod compensation;
 mod corpus;
 mod deployment;
 mod ephemeral;
@@ -33,10 +34,13 @@ mod exemptions;
 mod fixture;
 mod generated;
 mod installation;
+mod least_privilege;
+mod limits;
 mod manifests;
 mod mirror;
 mod other_mutator;
 mod outage;
+mod outage_of_api_server;
 mod pod_security;
 mod pods;
 mod process;
@@ -47,6 +51,7 @@ mod selection;
 mod shapes;
 mod telling;
 mod token;
+mod validating;
 mod warnings;
 mod webhook;
 mod windows;
@@ -103,13 +108,17 @@ fn tests() -> Vec<Test> {
         client_ca::tests(),
         cluster_knowledge::tests(),
         command_line::tests(),
+        compensation::tests(),
         corpus::tests(),
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
         installation::tests(),
+        limits::tests(),
+        least_privilege::tests(),
         mirror::tests(),
         outage::tests(),
+        outage_of_api_server::tests(),
         pod_security::tests(),
         registration::tests(),
         reinvocation::tests(),
@@ -119,6 +128,7 @@ fn tests() -> Vec<Test> {
         authority::tests(),
         telling::tests(),
         token::tests(),
+        validating::tests(),
         warnings::tests(),
         windows::tests(),
     ]

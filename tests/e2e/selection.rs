@@ -21,12 +21,17 @@ spec:
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy
 metadata: {name: data}
-spec: {preset: enforced, selector: {namespaceLabels: {team: data}}}
+spec: {preset: enforced, selector: {namespaceLabels: {team: data}}, rules: {host-path: {mode: enforce}}}
 ---
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy
 metadata: {name: named}
 spec: {selector: {namespaces: [by-label-only]}}
+---
+apiVersion: pod-hardener.dev/v1alpha1
+kind: HardeningPolicy
+metadata: {name: compensating}
+spec: {selector: {namespaceLabels: {exemptions: compensated}}, exemptions: {compensation: user-namespace}}
 ---
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy
@@ -83,7 +88,7 @@ async fn label_selector_default(fixture: Arc<Fixture>) {
 }
 
 /// Lets the developer exempt from a rule in a namespace, as administrators do it.
-async fn allow(namespace: &Namespace, rule: &str) {
+pub(crate) async fn allow(namespace: &Namespace, rule: &str) {
     let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}", namespace.name);
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "exempt"},
         "rules": [{"apiGroups": ["pod-hardener.dev"], "resources": ["rules"], "verbs": ["exempt"],

@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// The notes of Events about an object, by reason.
-async fn until_told(namespace: &Namespace, about: (&str, &str), reason: &str, needle: &str) {
+pub(crate) async fn until_told(namespace: &Namespace, about: (&str, &str), reason: &str, needle: &str) {
     let path = format!("/apis/events.k8s.io/v1/namespaces/{}/events", namespace.name);
     until_ok(&format!("{reason} is told at {about:?}"), async || {
         let events = namespace.api.get(&path).await.map_err(|refused| refused.message)?.object;

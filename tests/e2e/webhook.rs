@@ -13,9 +13,13 @@ use crate::process::{Process, free_ports};
 /// The label by which a namespace says which of the servers hardens its pods.
 pub(crate) const LABEL: &str = "pod-hardener-e2e";
 
+/// The label by which a namespace says that what people do in it is validated too.
+pub(crate) const VALIDATED: &str = "pod-hardener-e2e-validated";
+
 /// One running `pod-hardener serve`, registered for the namespaces that carry its name.
 pub(crate) struct Webhook {
     process: Process,
+    port: u16,
     admin: u16,
 }
 
@@ -51,7 +55,7 @@ impl Webhook {
         words.extend(settings.args);
         let program = Path::new(env!("CARGO_BIN_EXE_pod-hardener"));
         let process = Process::start(name, program, &words, cluster.folder());
-        let webhook = Self { process, admin };
+        let webhook = Self { process, port, admin };
         until(&format!("the webhook {name} is ready"), async || {
             webhook.process.assert_running();
             webhook.admin("/readyz").await.is_some_and(|(code, _)| code == 200)
@@ -82,6 +86,43 @@ impl Webhook {
         let (_, text) = self.admin("/metrics").await?;
         text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
+}
+
+/// Registers the validating endpoint of a server, for those of its namespaces that say so.
+pub(crate) async fn register_validation(cluster: &Cluster, name: &str, webhook: &Webhook) {
+    let rule = |group: &str, operations: &[&str], resources: &[&str]| {
+        json!({
+            "apiGroups": [group], "apiVersions": ["v1"], "scope": "*",
+            "operations": operations, "resources": resources,
+        })
+    };
+    let both = &["CREATE", "UPDATE"];
+    let object = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [{
+            "name": format!("validating.{name}.pod-hardener.dev"),
+            "clientConfig": {
+                "url": format!("https://127.0.0.1:{}/validate", webhook.port),
+                "caBundle": BASE64_STANDARD.encode(cluster.authority().pem()),
+            },
+            "rules": [
+                rule("", both, &["pods", "replicationcontrollers", "namespaces"]),
+                rule("", &["UPDATE"], &["pods/ephemeralcontainers"]),
+                rule("apps", both, &["deployments", "replicasets", "statefulsets", "daemonsets"]),
+                rule("batch", both, &["jobs", "cronjobs"]),
+            ],
+            "namespaceSelector": {"matchLabels": {LABEL: name, VALIDATED: "yes"}},
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "NoneOnDryRun",
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 10,
+        }],
+    });
+    let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    let created = cluster.api(ADMIN).create(path, &object).await;
+    created.expect("a ValidatingWebhookConfiguration");
 }
 
 /// Registers a mutating webhook, as a cluster's administrator would.
@@ -116,7 +157,7 @@ fn configuration(cluster: &Cluster, registration: &Registration<'_>) -> Value {
             ],
             "namespaceSelector": {"matchLabels": {label: value}},
             "admissionReviewVersions": ["v1"],
-            "sideEffects": "None",
+            "sideEffects": "NoneOnDryRun",
             "failurePolicy": registration.failure_policy,
             "timeoutSeconds": registration.timeout_seconds,
             "reinvocationPolicy": "IfNeeded",

@@ -6,6 +6,7 @@
 mod api_server;
 mod containers;
 mod effective;
+mod namespaces;
 mod pod_security;
 mod pods;
 mod policies;
@@ -27,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::pods::{pod, windows_pod};
 use crate::policies::{chosen_over_base, policy};
-use crate::support::{harden_pod, harden_where};
+use crate::support::{Hardened, facts, harden_where};
 use crate::untouched::Operations;
 use crate::values::Document;
 
@@ -40,6 +41,11 @@ fn config(cases: u32) -> Config {
     };
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
     Config { cases, rng_seed, failure_persistence: None, max_global_rejects: 10 * cases, ..default }
+}
+
+/// Hardens a new pod of which nothing is known but its namespace.
+pub(crate) fn harden_pod(pod: &Value, policies: &PolicySet) -> Hardened {
+    harden_where(pod, policies, &facts(&Value::Null))
 }
 
 /// A pod as written, or as the webhook sees it.

@@ -22,7 +22,7 @@ const SUFFIXES: [(&str, i128); 14] = [
 ];
 
 /// A quantity in thousandths.
-fn thousandths(value: &Value) -> Option<i128> {
+pub(crate) fn thousandths(value: &Value) -> Option<i128> {
     let text = value.as_str()?;
     let (number, factor) = match text.strip_suffix('m') {
         Some(number) => (number, 1),
@@ -36,7 +36,7 @@ fn thousandths(value: &Value) -> Option<i128> {
     Some(digits * factor / scale)
 }
 
-fn quantity(one: &Value, list_name: &str, resource: &str) -> Option<i128> {
+pub(crate) fn quantity(one: &Value, list_name: &str, resource: &str) -> Option<i128> {
     let value = &one["resources"][list_name][resource];
     (!value.is_null()).then(|| thousandths(value).unwrap_or_else(|| panic!("{value} is no quantity")))
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::pods::{debugged_pod, pod};
 use crate::policies::policy;
-use crate::support::{NOW, apply, harden_pod};
+use crate::support::{NOW, apply};
 use crate::values::Document;
-use crate::{any_pod, api_server, config, effective, list, none, untouched};
+use crate::{any_pod, api_server, config, effective, harden_pod, list, none, untouched};
 
 /// The review that the API server sends when the pod is created.
 fn creation(pod: &Value) -> Value {

@@ -82,8 +82,12 @@ impl<'p> Identity<'p> {
 
 /// A request for `/mutate` with a body of that length.
 pub(crate) fn head(length: usize) -> String {
+    head_to("/mutate", length)
+}
+
+fn head_to(path: &str, length: usize) -> String {
     format!(
-        "POST /mutate?timeout=10s HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "POST {path}?timeout=10s HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     )
 }
 
@@ -117,6 +121,12 @@ impl Client {
 
     pub(crate) async fn post(&mut self, body: &[u8]) -> io::Result<Answer> {
         self.send([head(body.len()).as_bytes(), body].concat()).await?;
+        self.answer().await
+    }
+
+    /// The same, to `/validate`.
+    pub(crate) async fn validate(&mut self, body: &[u8]) -> io::Result<Answer> {
+        self.send([head_to("/validate", body.len()).as_bytes(), body].concat()).await?;
         self.answer().await
     }
 

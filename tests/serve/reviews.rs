@@ -88,6 +88,8 @@ async fn what_is_no_request_for_a_review() {
         ("GET /mutate", "application/json", 405, "method"),
         ("PUT /mutate", "application/json", 405, "method"),
         ("POST /", "application/json", 404, "path"),
+        ("GET /validate", "application/json", 405, "method"),
+        ("POST /validate", "application/yaml", 415, "content-type"),
         ("POST /mutate/", "application/json", 404, "path"),
         ("POST /metrics", "application/json", 404, "path"),
         ("POST /mutate", "application/yaml", 415, "content-type"),
@@ -171,4 +173,50 @@ async fn a_dry_run_is_answered_and_not_counted() {
     );
     server.lives().await;
     assert_eq!(server.value(injected), 1);
+}
+
+/// A Deployment that exempts, validated.
+fn deployment() -> Value {
+    let mut review = review();
+    let request = &mut review["request"];
+    request["resource"] = json!({"group": "apps", "version": "v1", "resource": "deployments"});
+    let annotations =
+        json!({"pod-hardener.dev/exempt": "seccomp", "pod-hardener.dev/exempt-reason": "SHOP-1"});
+    let template = json!({"metadata": {"annotations": annotations}, "spec": request["object"]["spec"]});
+    request["object"] = json!({"metadata": {"name": "web"}, "spec": {"template": template}});
+    review
+}
+
+const VALIDATED: &str = "pod_hardener_admission_requests_total{endpoint=\"validate\",outcome=\"allowed\"}";
+
+#[tokio::test]
+async fn a_workload_is_validated_and_not_changed() {
+    let server = start(settings()).await;
+    let mut client = server.client().await;
+    let response = client.validate(&bytes(&deployment())).await.unwrap().response();
+    assert_eq!((&response["allowed"], response.get("patch")), (&json!(true), None));
+    let first = response["warnings"][0].as_str().unwrap();
+    assert!(first.starts_with("pod-hardener: pods of Deployment/web will be hardened"), "{first}");
+    assert_eq!(server.value(VALIDATED), 1);
+    assert_eq!(server.value("pod_hardener_admission_duration_seconds_count{endpoint=\"validate\"}"), 1);
+    assert_eq!(server.value("pod_hardener_rule_results_total{result=\"injected\",rule=\"seccomp\"}"), 0);
+    let mut dry = deployment();
+    dry["request"]["dryRun"] = json!(true);
+    client.validate(&bytes(&dry)).await.unwrap().response();
+    assert_eq!(server.value(VALIDATED), 1);
+    let other = with(|review| review["request"]["resource"]["resource"] = json!("services"));
+    assert_eq!(client.validate(&other).await.unwrap().status, 400);
+    assert_eq!(server.rejected("not-validated"), 1);
+    // The same connection serves both.
+    client.post(&bytes(&review())).await.unwrap().response();
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_nobody_may_exempt() {
+    let text = "apiVersion: pod-hardener.dev/v1alpha1\nkind: HardeningPolicy\nmetadata: {name: p}\nspec: {exemptions: {authorization: rbac}}\n";
+    let server = start_with(settings(), PolicySet::new(parse("p", text).unwrap())).await;
+    let response = server.client().await.validate(&bytes(&deployment())).await.unwrap().response();
+    assert_eq!((&response["allowed"], &response["status"]["code"]), (&json!(false), &json!(503)));
+    let denied = VALIDATED.replace("allowed", "denied");
+    assert_eq!(server.value(&denied), 1);
 }

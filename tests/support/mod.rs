@@ -1,6 +1,8 @@
 //! What golden files and properties share: a pod through the engine, and a JSON Patch library as oracle.
 
-use pod_hardener::facts::Facts;
+use std::sync::Arc;
+
+use pod_hardener::facts::{Account, Facts, Limit, LimitScope, LimitedResource, Quota, Space};
 use pod_hardener::harden::harden;
 use pod_hardener::message;
 use pod_hardener::policy::PolicySet;
@@ -27,12 +29,59 @@ pub(crate) struct Hardened {
     pub(crate) exempted: Vec<&'static str>,
 }
 
-/// Hardens a new pod.
-pub(crate) fn harden_pod(pod: &Value, policies: &PolicySet) -> Hardened {
-    harden_where(pod, policies, &Facts::of_namespace("shop"))
+/// What is known of the cluster, as the comment of a golden file or a strategy says it; `null`: nothing.
+///
+/// `limits` as in a LimitRange's spec; `quota` names what ResourceQuotas count, and scopes; `labels` and
+/// `annotations` of the namespace; `account` with `bound`, `automount` and the keys of `annotations`;
+/// `userNamespaces`: whether the nodes have them.
+pub(crate) fn facts(known: &Value) -> Facts<'static> {
+    if known.is_null() {
+        return Facts::of_namespace("shop");
+    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(Into::into);
+    let map = |value: &Value| {
+        let entries = value.as_object().into_iter().flatten();
+        entries.map(|(key, value)| (key.as_str().into(), value.as_str().expect("a text").into())).collect()
+    };
+    let names: Vec<Box<str>> = list(&known["quota"]).iter().filter_map(text).collect();
+    let counts = |name: String| names.iter().any(|counted| **counted == *name);
+    let resources = LimitedResource::ALL.map(LimitedResource::as_str);
+    let quota = Quota {
+        requests: resources.map(|name| counts(format!("requests.{name}"))),
+        limits: resources.map(|name| counts(format!("limits.{name}"))),
+        by_best_effort: counts("BestEffort".to_owned()) || counts("NotBestEffort".to_owned()),
+    };
+    let limits = list(&known["limits"]);
+    let limits = limits.iter().flat_map(|item| {
+        LimitedResource::ALL.map(|resource| Limit {
+            scope: if item["type"] == "Pod" { LimitScope::Pod } else { LimitScope::Container },
+            resource,
+            min: text(&item["min"][resource.as_str()]),
+            max: text(&item["max"][resource.as_str()]),
+            max_ratio: text(&item["maxLimitRequestRatio"][resource.as_str()]),
+        })
+    });
+    let space = Space {
+        labels: map(&known["labels"]),
+        annotations: map(&known["annotations"]),
+        limits: limits.collect(),
+        quota,
+    };
+    let account = Account {
+        bound: known["account"]["bound"] == true,
+        automount: known["account"]["automount"].as_bool(),
+        annotations: list(&known["account"]["annotations"]).iter().filter_map(text).collect(),
+    };
+    Facts {
+        space: Some(Arc::new(space)),
+        account: Some(Arc::new(account)),
+        user_namespaces: known["userNamespaces"] == true,
+        ..Facts::of_namespace("shop")
+    }
 }
 
-/// Hardens a new pod of which more is known than the namespace's name.
+/// Hardens a new pod.
 pub(crate) fn harden_where(pod: &Value, policies: &PolicySet, facts: &Facts<'_>) -> Hardened {
     let bytes = serde_json::to_vec(pod).expect("JSON");
     let view: Pod<'_> = serde_json::from_slice(&bytes).expect("a pod");

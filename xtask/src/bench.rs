@@ -16,6 +16,8 @@ pub(crate) enum Subject {
     Server,
     /// Through a real API server, against its own policy in CEL
     Apiserver,
+    /// A server that knows a large cluster: start, memory, and its latency against one that knows an empty one
+    Scale,
 }
 
 impl Subject {
@@ -24,7 +26,12 @@ impl Subject {
             Self::Engine => &["engine", "allocations"],
             Self::Server => &["server"],
             Self::Apiserver => &["apiserver"],
+            Self::Scale => &["scale"],
         }
+    }
+
+    const fn needs_kubernetes(self) -> bool {
+        matches!(self, Self::Apiserver | Self::Scale)
     }
 }
 
@@ -53,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let mut command =
                 run::cargo(&["run", "--quiet", "--release", "--package", BENCHES, "--bin", program, "--"]);
             command.args(args.quick.then_some("--quick")).args(args.check.then_some("--check"));
-            if *subject == Subject::Apiserver {
+            if subject.needs_kubernetes() {
                 command.env(assets::VARIABLE, assets::folders(&assets::NEWEST)?);
             }
             run::check(&mut command)?;

@@ -26,7 +26,9 @@ fn parameters_that_weaken_are_the_bases() {
         (RuleId::capabilities, "{}", "{rootCapabilities: [SYS_ADMIN]}", true),
         (RuleId::service_account_token, "{scope: all}", "{}", true),
         (RuleId::service_account_token, "{}", "{scope: all}", false),
-        (RuleId::service_account_token, "{}", "{scope: unbound-accounts}", true),
+        (RuleId::service_account_token, "{}", "{scope: default-account}", true),
+        (RuleId::service_account_token, "{}", "{workloadIdentity: [example.com/x]}", true),
+        (RuleId::service_account_token, "{}", "{workloadIdentity: []}", false),
         (RuleId::resources, "{}", "{containers: {limits: {memory: 64Gi}}}", true),
         (RuleId::resources, "{}", "{containers: {limits: {memory: ''}}}", true),
         (RuleId::resources, "{}", "{sidecars: {requests: {memory: ''}}}", true),
@@ -40,6 +42,8 @@ fn parameters_that_weaken_are_the_bases() {
         (RuleId::read_only_root_filesystem, "{}", "{sizeLimit: ''}", true),
         (RuleId::read_only_root_filesystem, "{}", "{sizeLimit: 1Mi, writablePaths: [/x]}", false),
         (RuleId::run_as_non_root, "{}", "{runAsUser: 7, fsGroup: 8}", false),
+        (RuleId::run_as_non_root, "{}", "{strategy: namespace-range}", true),
+        (RuleId::run_as_non_root, "{strategy: namespace-range}", "{}", false),
     ] {
         let base = policy("base", &format!("{{rules: {{{rule}: {base}}}}}"));
         let picked = policy("picked", &format!("{{rules: {{{rule}: {picked}}}}}"));

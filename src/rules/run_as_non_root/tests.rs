@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::rules::Mode::{Default, Enforce, Observe};
 use crate::rules::RuleId;
 use crate::rules::RuleResult::{Injected, Observed, Replaced};
-use crate::rules::testing::{Case, table, table_of_pods};
+use crate::facts::{Facts, Space};
+use crate::rules::run_as_non_root::Strategy;
+use crate::rules::testing::{Case, only, table, table_of_pods, table_with};
 
 const POD: &str = "/spec/securityContext";
 const A: &str = "/spec/containers/0/securityContext";
@@ -149,5 +151,33 @@ fn by_annotation() {
             spec: pod(json!({"a.pod-hardener.dev/exempt": "run-as-non-root", "pod-hardener.dev/exempt-reason": "r"}),
                 json!({"containers": [{"name": "a"}, {"name": "b"}]})),
             expect: &[(POD, Value::Null), (A, Value::Null), (B, all())] },
+    ]);
+}
+
+#[test]
+fn by_the_namespaces_range() {
+    let annotations = [("openshift.io/sa.scc.uid-range".into(), "5000/10".into())].into();
+    let space = Space { annotations, ..Space::default() };
+    let facts = Facts { space: Some(std::sync::Arc::new(space)), ..Facts::default() };
+    let check = |mode, cases: &[Case<'_>]| {
+        let mut policy = only(RuleId::run_as_non_root, mode);
+        policy.rules.run_as_non_root.strategy = Strategy::NamespaceRange;
+        table_with(&policy, &facts, RuleId::run_as_non_root, cases);
+    };
+    let pod = json!({"runAsUser": 5000, "fsGroup": 5000, "fsGroupChangePolicy": "OnRootMismatch"});
+    check(Default, &[
+        Case { name: "unset", mode: Default, results: &[Injected, Injected],
+            spec: json!({"containers": [{"name": "a"}]}), expect: &[(POD, pod.clone()), (A, non_root())] },
+        Case { name: "chosen", mode: Default, results: &[Injected],
+            spec: json!({"securityContext": {"runAsUser": 7, "fsGroup": 8}, "containers": [{"name": "a"}]}),
+            expect: &[(POD, json!({"runAsUser": 7, "fsGroup": 8})), (A, non_root())] },
+    ]);
+    check(Enforce, &[
+        Case { name: "root", mode: Enforce, results: &[Replaced, Injected],
+            spec: json!({"securityContext": {"runAsUser": 0}, "containers": [{"name": "a"}]}),
+            expect: &[(POD, pod), (A, non_root())] },
+        Case { name: "group 0 by the author", mode: Enforce, results: &[Replaced, Injected],
+            spec: json!({"securityContext": {"runAsGroup": 0}, "containers": [{"name": "a"}]}),
+            expect: &[("/spec/securityContext/runAsGroup", json!(65532))] },
     ]);
 }

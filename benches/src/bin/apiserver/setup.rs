@@ -100,7 +100,7 @@ impl Setup {
                 "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
                 "namespaceSelector": {"matchLabels": {LABEL: name}},
                 "admissionReviewVersions": ["v1"],
-                "sideEffects": "None",
+                "sideEffects": "NoneOnDryRun",
                 // A webhook that fails shall end the benchmark, not speed it up.
                 "failurePolicy": "Fail",
                 "reinvocationPolicy": "IfNeeded",
