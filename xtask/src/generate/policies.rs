@@ -1,8 +1,9 @@
 //! `policies/`: the presets, written out, and what an editor needs to help with a policy file. In `manifests/`: the
-//! check of exemptions.
+//! custom resource's definition, and the check of exemptions.
 
 use anyhow::{Context, Result};
 use pod_hardener::authority::policy::{Action, Settings, documents};
+use pod_hardener::docs::crd::{PLURAL, policy_crd};
 use pod_hardener::docs::schema::policy_schema;
 use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::Preset;
@@ -13,6 +14,11 @@ pub(super) fn pages() -> Result<Vec<Page>> {
     let mut pages = Preset::ALL.into_iter().map(preset_page).collect::<Result<Vec<Page>>>()?;
     pages.push(Page { path: "policies/schema.json".to_owned(), text: policy_schema() });
     pages.push(exemption_policy());
+    let crd = format!(
+        "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
+        to_yaml(&policy_crd())
+    );
+    pages.push(Page { path: format!("manifests/crd/{PLURAL}.yaml"), text: crd });
     Ok(pages)
 }
 
