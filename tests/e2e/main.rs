@@ -20,6 +20,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tokio::runtime::{Handle, Runtime};
 
 mod api;
+mod authority;
 mod certificates;
 mod client_ca;
 mod cluster;
@@ -42,6 +43,8 @@ mod outage;
 mod outage_of_api_server;
 mod pod_security;
 mod pods;
+mod policy_definition;
+mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
@@ -119,11 +122,14 @@ fn tests() -> Vec<Test> {
         outage::tests(),
         outage_of_api_server::tests(),
         pod_security::tests(),
+        policy_definition::tests(),
+        policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),
         selection::tests(),
         shapes::tests(),
+        authority::tests(),
         telling::tests(),
         token::tests(),
         validating::tests(),

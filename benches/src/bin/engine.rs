@@ -91,7 +91,7 @@ fn linear(four: &mut [Subject], table: &mut Table) {
 }
 
 fn parse(body: &[u8]) {
-    let review = AdmissionReview::parse(black_box(body));
+    let review: Result<AdmissionReview<'_>, _> = AdmissionReview::parse(black_box(body));
     drop(black_box(review));
 }
 

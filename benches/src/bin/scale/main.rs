@@ -49,9 +49,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let binaries = Binaries(std::env::split_paths(&assets).collect());
     let size = if options.quick { Size::SMALL } else { Size::LARGE };
     let [full, empty] = [Cluster::bare(&binaries, &[]).await, Cluster::bare(&binaries, &[]).await];
-    let begin = Instant::now();
     objects::fill(&Address::new(address(&full)?, full.authority().der())?, size).await?;
-    eprintln!("{size:?} created in {} s", begin.elapsed().as_secs());
 
     let mut table = Table::default();
     let nothing = start(&empty).await?;

@@ -221,7 +221,7 @@ fn a_pod(number: usize, set: usize, uid: &str) -> Value {
     });
     pod["metadata"] = metadata;
     // One in a hundred lives on an exemption.
-    if number % 100 == 0 {
+    if number.is_multiple_of(100) {
         pod["metadata"]["labels"]["pod-hardener.dev/exempted"] = json!("true");
         pod["metadata"]["annotations"] = json!({
             "pod-hardener.dev/exempt": "read-only-root-filesystem",
