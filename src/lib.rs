@@ -24,6 +24,7 @@ pub mod review;
 pub mod rules;
 pub mod serve;
 pub mod settings;
+pub mod sources;
 pub mod subject;
 pub mod telling;
 pub mod tuning;

@@ -13,7 +13,7 @@ const HIGHEST_ID: i64 = 2_147_483_647;
 const MOST_PATHS: usize = 32;
 
 /// Where no writable directory may be put: it would hide the system, or the token.
-const FORBIDDEN: [&str; 8] = [
+pub(crate) const FORBIDDEN: [&str; 8] = [
     "/etc",
     "/proc",
     "/sys",

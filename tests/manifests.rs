@@ -11,8 +11,9 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("namespace.yaml", "Namespace"),
+    ("crd/hardeningpolicies.yaml", "CustomResourceDefinition"),
     ("serviceaccount.yaml", "ServiceAccount"),
     ("role.yaml", "ClusterRole"),
     ("rolebinding.yaml", "ClusterRoleBinding"),

@@ -51,8 +51,8 @@ pub(super) struct Args {
     /// Change nothing; exit with 1 if something would change
     #[arg(long)]
     check: bool,
-    /// A preset (restricted, enforced, observe, safe) or a policy file
-    #[arg(long, value_name = "NAME|FILE", default_value = "restricted")]
+    /// A preset (restricted, enforced, observe, safe), a policy file or a folder of them
+    #[arg(long, value_name = "NAME|FILE|FOLDER", default_value = "restricted")]
     policy: String,
     /// The namespace of objects that name none
     #[arg(short, long)]

@@ -24,17 +24,18 @@ Examples:
         #[arg(value_name = "NAME|FILE", default_value = "restricted")]
         policy: String,
     },
-    /// Say whether policy files are valid, and what is wrong with them
+    /// Say whether policy files, or the files of folders, are valid, and what is wrong with them
     #[command(after_help = "\
 Exit codes:
   0  all are valid
   3  one is not
 
 Example:
-  pod-hardener policy validate policies/*.yaml")]
+  pod-hardener policy validate policies/*.yaml
+  pod-hardener policy validate ./mounted-config-map/")]
     Validate {
-        /// Policy files
-        #[arg(required = true, value_name = "FILE")]
+        /// Policy files, or folders of them
+        #[arg(required = true, value_name = "FILE|FOLDER")]
         files: Vec<String>,
     },
     /// Say which policy a namespace or a pod falls under, and why

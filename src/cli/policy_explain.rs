@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pod_hardener::facts::{Facts, Space};
 use pod_hardener::manifest::PodIn;
-use pod_hardener::policy::{By, PolicySet, Step, explain};
+use pod_hardener::policy::{By, PolicySet, Step, explain, together};
 use pod_hardener::rules::{RuleId, RuleSet};
 use pod_hardener::subject::{Reach, Subject};
 use pod_hardener::view::Pod;
@@ -93,8 +93,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let places = Places::new(args.policy.as_deref(), &known.policies);
     // One in the cluster stands for one of the same name in a file, and those of the cluster come first.
-    policies.retain(|policy| known.policies.iter().all(|other| other.name != policy.name));
-    let policies = PolicySet::new(std::mem::take(&mut known.policies).into_iter().chain(policies).collect());
+    let policies = PolicySet::new(together(std::mem::take(&mut known.policies), policies));
     let all = explain_all(args, &read.pods, &namespaces, &known, &policies, &places)?;
     print(&all, args.output)
 }

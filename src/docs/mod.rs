@@ -1,4 +1,6 @@
 //! Documentation made from what the code says of itself.
 
+pub mod crd;
+mod crd_checks;
 pub mod rules;
 pub mod schema;

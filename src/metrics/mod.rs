@@ -16,8 +16,8 @@ use prometheus::{
 };
 
 pub use reason::{
-    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, Label, Rejection, Told, Waited,
-    WatchKind,
+    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, Label, PolicyOutcome,
+    PolicySource, Rejection, Told, Waited, WatchKind,
 };
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
@@ -79,6 +79,24 @@ impl<L: Label> Gauges<L> {
     }
 }
 
+/// Counters by the variants of two labels.
+#[derive(Debug)]
+pub struct CountersOfTwo<A, B> {
+    counters: Vec<IntCounter>,
+    labels: PhantomData<(A, B)>,
+}
+
+impl<A: Label, B: Label> CountersOfTwo<A, B> {
+    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
+        Ok(Self { counters: counters(registry, family)?, labels: PhantomData })
+    }
+
+    /// Counts one.
+    pub fn count(&self, first: A, second: B) {
+        count(&self.counters, first.index() * B::ALL.len() + second.index());
+    }
+}
+
 /// All metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -96,6 +114,7 @@ pub struct Metrics {
     response_bytes: IntCounter,
     certificate_expiry: IntGauge,
     policy_loaded: IntGauge,
+    policy_fingerprint: IntGauge,
     resident_memory: IntGauge,
     /// Reviews being received or answered.
     pub in_flight: Present,
@@ -109,6 +128,12 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// What became of policies that were new or changed.
+    pub policy_loads: CountersOfTwo<PolicySource, PolicyOutcome>,
+    /// Policies in force.
+    pub policies: Gauges<PolicySource>,
+    /// Policies whose present version is not.
+    pub policies_refused: Gauges<PolicySource>,
     /// Questions whether somebody may exempt.
     pub access_reviews: Counters<Asked>,
     access_review_duration: Vec<Histogram>,
@@ -173,6 +198,7 @@ impl Metrics {
             response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
             policy_loaded: gauge(&registry, &table::POLICY_LOADED)?,
+            policy_fingerprint: gauge(&registry, &table::POLICY_FINGERPRINT)?,
             resident_memory: gauge(&registry, &table::RESIDENT_MEMORY)?,
             in_flight: Present(gauge(&registry, &table::IN_FLIGHT)?),
             connections: Present(gauge(&registry, &table::CONNECTIONS)?),
@@ -180,6 +206,9 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
+            policies: Gauges::new(&registry, &table::POLICIES)?,
+            policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
             access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
             access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
             owner_waits: Counters::new(&registry, &table::OWNER_WAITS)?,
@@ -244,7 +273,13 @@ impl Metrics {
         self.certificate_expiry.set(seconds);
     }
 
-    /// The policy in force was loaded now.
+    /// What the policies in force are, as a number.
+    pub fn policy_fingerprint(&self, fingerprint: u64) {
+        // As many bits as Prometheus' numbers keep.
+        self.policy_fingerprint.set(i64::try_from(fingerprint >> 12).unwrap_or_default());
+    }
+
+    /// The policies in force were replaced now.
     pub fn policy_loaded(&self) {
         self.policy_loaded.set(unix_seconds(SystemTime::now()));
     }

@@ -234,5 +234,29 @@ labels! {
         AdmissionPolicies = "validatingadmissionpolicies",
         /// What puts it in force.
         AdmissionPolicyBindings = "validatingadmissionpolicybindings",
+        /// Policies; a cluster need not have them.
+        HardeningPolicies = "hardeningpolicies",
+    }
+}
+
+labels! {
+    /// Where policies come from.
+    PolicySource {
+        /// What `--policy` names.
+        Files = "files",
+        /// Custom resources.
+        Objects = "objects",
+    }
+}
+
+labels! {
+    /// What became of a policy that is new or has changed.
+    PolicyOutcome {
+        /// It is in force.
+        Taken = "taken",
+        /// It is wrong; the last good version stays.
+        Refused = "refused",
+        /// It was deleted, and is out of force.
+        Gone = "gone",
     }
 }

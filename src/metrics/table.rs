@@ -7,8 +7,8 @@ use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
 use super::reason::{
-    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, Rejection, Told, Waited,
-    WatchKind, values_of,
+    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, PolicyOutcome, PolicySource,
+    Rejection, Told, Waited, WatchKind, values_of,
 };
 
 /// What a metric is.
@@ -73,6 +73,8 @@ const RULE: LabelNames = label("rule", || RuleId::ALL.iter().map(|rule| rule.as_
 const ENDPOINT: LabelNames = label("endpoint", values_of::<Endpoint>);
 
 const WATCHED: LabelNames = label("kind", values_of::<WatchKind>);
+
+const SOURCE: LabelNames = label("source", values_of::<PolicySource>);
 
 pub(super) const REQUESTS: Family = family(
     "pod_hardener_admission_requests_total",
@@ -165,7 +167,27 @@ pub(super) const CERTIFICATE_FAILURES: Family = family(
 pub(super) const POLICY_LOADED: Family = family(
     "pod_hardener_policy_loaded_timestamp_seconds",
     Kind::Gauge,
-    "When the policy in force was loaded, in seconds since 1970.",
+    "When the policies in force were last replaced, in seconds since 1970.",
+    &[],
+);
+pub(super) const POLICY_LOADS: Family = family(
+    "pod_hardener_policy_loads_total",
+    Kind::Counter,
+    "Policies that were new, changed or deleted, by where they are and what became of them; `files` is what --policy names.",
+    &[SOURCE, label("outcome", values_of::<PolicyOutcome>)],
+);
+pub(super) const POLICIES: Family =
+    family("pod_hardener_policies", Kind::Gauge, "Policies in force, by where they are.", &[SOURCE]);
+pub(super) const POLICIES_REFUSED: Family = family(
+    "pod_hardener_policies_refused",
+    Kind::Gauge,
+    "Policies whose present version is refused; their last good version is in force. Of files, 1 or 0 for all of them.",
+    &[SOURCE],
+);
+pub(super) const POLICY_FINGERPRINT: Family = family(
+    "pod_hardener_policy_fingerprint",
+    Kind::Gauge,
+    "A number made from the policies in force: replicas of one version with the same policies have the same.",
     &[],
 );
 pub(super) const ACCESS_REVIEWS: Family = family(
@@ -248,6 +270,10 @@ pub const TABLE: &[Family] = &[
     CERTIFICATE_EXPIRY,
     CERTIFICATE_FAILURES,
     POLICY_LOADED,
+    POLICY_LOADS,
+    POLICIES,
+    POLICIES_REFUSED,
+    POLICY_FINGERPRINT,
     ACCESS_REVIEWS,
     ACCESS_REVIEW_DURATION,
     OWNER_WAITS,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Preset;
+use super::{PolicyStatus, Preset};
 use crate::annotation::DEFAULT_PREFIX;
 use crate::rules::{RuleId, RuleSet, Rules};
 
@@ -27,6 +27,14 @@ pub struct HardeningPolicy {
     /// The policy itself; without one it is the preset `restricted`.
     #[serde(default)]
     pub spec: PolicySpec,
+    /// What the webhook says of the policy where it is a custom resource; in files it is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "ignore")]
+    pub status: Option<PolicyStatus>,
+}
+
+/// Whatever stands there is passed over.
+fn ignore<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PolicyStatus>, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| None)
 }
 
 /// The policy's metadata; what Kubernetes adds to it is taken and not looked at.

@@ -1,33 +1,18 @@
-//! Reading policies: presets by name, files with one or more documents.
+//! Reading policies: files with one or more documents, and custom resources.
 
-use std::path::Path;
-
+use serde_json::{Map, Value, json};
 use serde_saphyr::{DuplicateKeyPolicy, Error};
 
-use super::{API_VERSION, HardeningPolicy, KIND, Policy, PolicyError, PolicySet, Preset};
+use super::validate::validate;
+use super::{API_VERSION, HardeningPolicy, KIND, Policy, PolicyError, PolicySet, Source};
 use crate::nearest::nearest;
-use crate::rules::resources::{Defaults, Quantities};
-use crate::view::is_quantity;
 
-/// Loads what `--policy` names: a preset, or a file with one or more policies.
+/// Loads what `--policy` names: a preset, or a file or folder with one or more policies.
 ///
 /// # Errors
-/// When it is neither, or the file is not valid: file, line, and the nearest valid name.
+/// When it is none of these, or a file is not valid: file, line, and the nearest valid name.
 pub fn load(name: &str) -> Result<PolicySet, PolicyError> {
-    if let Some(preset) = Preset::find(name) {
-        return Ok(preset.into());
-    }
-    let path = Path::new(name);
-    let looks_like_a_file = path.extension().is_some() || name.contains('/');
-    if !looks_like_a_file && !path.exists() {
-        let presets = Preset::ALL.map(Preset::as_str);
-        let hint =
-            nearest(name, presets).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
-        return Err(PolicyError::Unknown { name: name.to_owned(), presets: presets.join(", "), hint });
-    }
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| PolicyError::Read { path: path.to_owned(), source })?;
-    Ok(PolicySet::new(parse(name, &text)?))
+    Source::find(name)?.load()
 }
 
 /// Parses the policies in a file; `source` names it in errors.
@@ -45,13 +30,58 @@ pub fn parse(source: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
     if documents.is_empty() {
         return Err(invalid(format!("holds no {KIND}")));
     }
-    let mut policies = Vec::with_capacity(documents.len());
+    let mut policies: Vec<Policy> = Vec::with_capacity(documents.len());
     for document in documents {
         let name = document.metadata.name.clone();
+        if policies.iter().any(|policy| policy.name == name) {
+            return Err(invalid(format!("policy \"{name}\" is there twice")));
+        }
         validate(&document).map_err(|message| invalid(format!("policy \"{name}\": {message}")))?;
         policies.push(Policy::resolve(document));
     }
     Ok(policies)
+}
+
+/// The policy that a custom resource's `spec` is.
+///
+/// # Errors
+/// For people: the field, and what is wrong with it.
+pub fn parse_object(name: &str, spec: Option<&Value>) -> Result<Policy, String> {
+    let spec = spec.cloned().unwrap_or_else(|| json!({}));
+    if !spec.is_object() {
+        return Err("spec: must be an object".to_owned());
+    }
+    let document: HardeningPolicy = match serde_json::from_value(wrap(name, spec.clone())) {
+        Ok(document) => document,
+        Err(error) => return Err(format!("{}: {error}", culprit(name, &spec))),
+    };
+    validate(&document)?;
+    Ok(Policy::resolve(document))
+}
+
+fn wrap(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec})
+}
+
+/// The path to the field that cannot be read: of each object the field that is wrong even when it is alone.
+fn culprit(name: &str, spec: &Value) -> String {
+    let mut path: Vec<&str> = Vec::new();
+    let mut within = spec;
+    while let Some(fields) = within.as_object() {
+        let alone = |field: &str, value: &Value| {
+            let innermost = Value::Object(Map::from_iter([(field.to_owned(), value.clone())]));
+            path.iter()
+                .rev()
+                .fold(innermost, |inner, outer| Value::Object(Map::from_iter([((*outer).to_owned(), inner)])))
+        };
+        let wrong = fields.iter().find(|(field, value)| {
+            serde_json::from_value::<HardeningPolicy>(wrap(name, alone(field, value))).is_err()
+        });
+        let Some((field, value)) = wrong else { break };
+        path.push(field);
+        within = value;
+    }
+    path.iter().fold("spec".to_owned(), |path, field| format!("{path}.{field}"))
 }
 
 /// File, line, column, what is wrong, and the nearest valid name.
@@ -76,97 +106,6 @@ fn unknown<'c>(what: &str, name: &str, expected: impl Iterator<Item = &'c str>) 
     let hint = nearest(name, expected.iter().copied())
         .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
     format!("unknown {what} `{name}`{hint} (one of: {})", expected.join(", "))
-}
-
-/// What the types cannot say.
-fn validate(document: &HardeningPolicy) -> Result<(), String> {
-    if document.api_version != API_VERSION {
-        return Err(format!("apiVersion is `{}`, must be `{API_VERSION}`", document.api_version));
-    }
-    if document.kind != KIND {
-        return Err(format!("kind is `{}`, must be `{KIND}`", document.kind));
-    }
-    let name = &document.metadata.name;
-    let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty()
-        || name.len() > 63
-        || !name.chars().all(label)
-        || name.starts_with('-')
-        || name.ends_with('-')
-    {
-        return Err("metadata.name must be 1 to 63 of a-z, 0-9 and -".to_owned());
-    }
-    let prefix = &document.spec.annotation_prefix;
-    let domain = |c: char| label(c) || c == '.';
-    if prefix.is_empty() || prefix.len() > 180 || !prefix.chars().all(domain) {
-        return Err(format!("spec.annotationPrefix `{prefix}` is no DNS name of at most 180 characters"));
-    }
-    if document.spec.exemptions.max_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
-        return Err("spec.exemptions.maxDays must be from 1 to 36500".to_owned());
-    }
-    validate_ids(document)?;
-    validate_paths(document)?;
-    validate_resources(document)
-}
-
-fn validate_ids(document: &HardeningPolicy) -> Result<(), String> {
-    let params = &document.spec.rules.run_as_non_root;
-    for (field, id) in [
-        ("runAsUser", Some(params.run_as_user)),
-        ("runAsGroup", Some(params.run_as_group)),
-        ("fsGroup", params.fs_group),
-    ] {
-        if id.is_some_and(|id| !(1..=2_147_483_647).contains(&id)) {
-            return Err(format!("spec.rules.run-as-non-root.{field} must be from 1 to 2147483647"));
-        }
-    }
-    Ok(())
-}
-
-fn validate_paths(document: &HardeningPolicy) -> Result<(), String> {
-    let params = &document.spec.rules.read_only_root_filesystem;
-    for path in &params.writable_paths {
-        crate::tuning::check_path(path)
-            .map_err(|message| format!("spec.rules.read-only-root-filesystem.writablePaths: {message}"))?;
-    }
-    if !params.size_limit.is_empty() && !is_quantity(&params.size_limit) {
-        let limit = &params.size_limit;
-        return Err(format!("spec.rules.read-only-root-filesystem.sizeLimit `{limit}` is no quantity"));
-    }
-    Ok(())
-}
-
-fn validate_resources(document: &HardeningPolicy) -> Result<(), String> {
-    let params = &document.spec.rules.resources;
-    for (kind, defaults) in [
-        ("containers", &params.containers),
-        ("initContainers", &params.init_containers),
-        ("sidecars", &params.sidecars),
-    ] {
-        validate_defaults(defaults).map_err(|message| format!("spec.rules.resources.{kind}.{message}"))?;
-    }
-    Ok(())
-}
-
-fn validate_defaults(defaults: &Defaults) -> Result<(), String> {
-    let fields = |quantities: &Quantities| {
-        let Quantities { cpu, memory, ephemeral_storage } = quantities.clone();
-        [("cpu", cpu), ("memory", memory), ("ephemeral-storage", ephemeral_storage)]
-    };
-    let requests = fields(&defaults.requests);
-    let limits = fields(&defaults.limits);
-    for ((name, request), (_, limit)) in requests.iter().zip(&limits) {
-        for (list, quantity) in [("requests", request), ("limits", limit)] {
-            if !quantity.is_empty() && !is_quantity(quantity) {
-                return Err(format!("{list}.{name} `{quantity}` is no quantity"));
-            }
-        }
-        let above = crate::view::compare_quantities(request, limit).is_some_and(std::cmp::Ordering::is_gt);
-        if above {
-            return Err(format!("requests.{name} `{request}` is above limits.{name} `{limit}`"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -196,9 +135,11 @@ mod tests {
 
     #[test]
     fn several_documents_and_none() {
-        let two = format!("{HEAD}---\n{HEAD}spec: {{preset: observe}}\n");
+        let two = format!("{HEAD}---\n{}spec: {{preset: observe}}\n", HEAD.replace("name: p", "name: q"));
         assert_eq!(parse("p.yaml", &two).expect("valid").len(), 2);
         assert!(parse("p.yaml", "# nothing\n").is_err());
+        let twice = parse("p.yaml", &format!("{HEAD}---\n{HEAD}")).expect_err("one name").to_string();
+        assert!(twice.contains("policy \"p\" is there twice"), "{twice}");
     }
 
     #[test]
@@ -226,11 +167,53 @@ mod tests {
                 "requests.cpu",
             ),
             ("spec: {annotationPrefix: 'A B'}", "annotationPrefix"),
+            ("spec: {annotationPrefix: '.example.com'}", "annotationPrefix"),
+            ("spec: {annotationPrefix: 'a..b'}", "annotationPrefix"),
             ("spec: {exemptions: {maxDays: 0}}", "maxDays"),
+            ("spec: {exemptions: {pinImages: true}}", "pinImages"),
+            ("spec: {exemptions: {trustedControllers: [a]}}", "trustedControllers"),
         ] {
             let message = error(spec);
             assert!(message.contains(field), "{spec}: {message}");
         }
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let many = |count: usize| vec!["x"; count].join(",");
+        assert!(
+            error(&format!("spec: {{selector: {{images: [{}]}}}}", many(257))).contains("selector.images")
+        );
+        let long = "x".repeat(513);
+        assert!(
+            error(&format!("spec: {{selector: {{namespaces: [{long}]}}}}")).contains("selector.namespaces")
+        );
+        let labels: Vec<String> = (0..65).map(|number| format!("k{number}: v")).collect();
+        let spec = format!("spec: {{selector: {{podLabels: {{{}}}}}}}", labels.join(", "));
+        assert!(error(&spec).contains("selector.podLabels"));
+    }
+
+    #[test]
+    fn a_status_is_passed_over() {
+        let text =
+            format!("{HEAD}status: {{conditions: [{{type: Accepted, status: 'True'}}], whatever: 1}}\n");
+        assert!(parse("p.yaml", &text).is_ok());
+    }
+
+    #[test]
+    fn errors_in_custom_resources_name_the_field() {
+        let error = |spec: Value| parse_object("p", Some(&spec)).expect_err("is wrong");
+        let message = error(
+            json!({"preset": "safe", "rules": {"privileged": {"mode": "off"}, "seccomp": {"mode": "enforced"}}}),
+        );
+        assert!(message.starts_with("spec.rules.seccomp.mode: unknown variant `enforced`"), "{message}");
+        let message = error(json!({"rules": {"sekcomp": {}}}));
+        assert!(message.starts_with("spec.rules.sekcomp: unknown field"), "{message}");
+        let message = error(json!({"exemptions": {"rules": ["capabilites"]}}));
+        assert!(message.contains("spec.exemptions.rules: ") && message.contains("capabilities"), "{message}");
+        assert!(error(json!({"exemptions": {"maxDays": 0}})).contains("spec.exemptions.maxDays"));
+        assert!(error(json!([])).starts_with("spec: "));
+        assert_eq!(parse_object("p", None).expect("valid").name, "p");
     }
 
     #[test]

@@ -8,7 +8,10 @@ mod load;
 mod preset;
 mod select;
 mod selector;
+mod source;
+mod status;
 mod strength;
+mod validate;
 
 pub use document::{
     API_VERSION, Authorization, Compensation, ExemptionPolicy, HardeningPolicy, KIND, Metadata, OnError,
@@ -17,11 +20,14 @@ pub use document::{
 pub use error::PolicyError;
 pub use explain::{Explanation, Step, StepResult, explain};
 pub use in_force::InForce;
-pub use load::{load, parse};
+pub use load::{load, parse, parse_object};
 pub use preset::Preset;
 pub use select::{By, POLICY_LABEL, PolicySet, Selection};
 pub use selector::Mismatch;
 pub(crate) use selector::glob;
+pub use source::{Source, Texts, together};
+pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
+pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
 
 use crate::rules::{Mode, RuleId, Rules};
 
@@ -101,7 +107,7 @@ impl From<&Policy> for HardeningPolicy {
             workload_warnings: policy.workload_warnings,
         };
         let metadata = Metadata { name: policy.name.clone() };
-        Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec }
+        Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec, status: None }
     }
 }
 

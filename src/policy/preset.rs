@@ -78,6 +78,7 @@ impl Preset {
             kind: KIND.to_owned(),
             metadata: Metadata { name: self.as_str().to_owned() },
             spec,
+            status: None,
         }
     }
 }

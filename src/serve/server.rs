@@ -20,8 +20,9 @@ use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
 use super::workers::Workers;
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::policy::{InForce, PolicySet};
+use crate::policy::{PolicySet, Source};
 use crate::settings::Settings;
+use crate::sources::{Sources, files, report};
 use crate::telling;
 use crate::watch::{self, Watches};
 
@@ -51,6 +52,7 @@ pub struct Server {
     certificate: Option<String>,
     watching: Option<Watching>,
     workers: Arc<Workers>,
+    sources: Arc<Sources>,
     listener: Bound,
     admin_listener: Bound,
 }
@@ -119,14 +121,14 @@ impl Server {
             watches: Watches::new(Arc::clone(&metrics)),
         });
         let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
-        let policies = Arc::new(InForce::new(policies));
+        let sources = Sources::new(&policies, Arc::clone(&metrics));
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let workers = Arc::new(Workers::start(settings.threads()).map_err(ServeError::Runtime)?);
         let listener = Bound::new("the webhook", settings.listen).await?;
         Ok(Self {
             webhook: Arc::new(Webhook::new(
                 &settings,
-                policies,
+                sources.in_force(),
                 cluster,
                 webhook_client,
                 Arc::clone(&metrics),
@@ -139,6 +141,7 @@ impl Server {
             certificate,
             watching,
             workers,
+            sources,
             listener,
             admin_listener,
         })
@@ -184,10 +187,17 @@ impl Server {
             self.settings.clone(),
             admin_phases,
         ));
-        if let Some(Watching { client, cluster, watches }) = &self.watching {
-            watch::start(client, cluster, watches);
-            self.webhook.tells(telling::start(client, cluster, watches, &self.metrics));
-        }
+        let following = match Source::find(&self.settings.policy) {
+            Ok(Source::Path(path)) => Some(tokio::spawn(files::follow(Arc::clone(&self.sources), path))),
+            _ => None,
+        };
+        let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
+            watch::start(client, cluster, watches, &self.sources);
+            let teller = telling::start(client, cluster, watches, &self.metrics);
+            self.webhook.tells(teller.clone());
+            let tell = move |tale| teller.tell(tale);
+            tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), report::own_name(), tell))
+        });
         tracing::info!(
             listen = %self.listener.address,
             admin = %self.admin_listener.address,
@@ -209,8 +219,14 @@ impl Server {
         next(&mut signals).await;
         tracing::info!("shutting down: not ready any more");
         admin.ready.store(false, Ordering::Relaxed);
+        let leaving = async {
+            if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
+                reporting.abort();
+                report::leave(client.clone(), Arc::clone(&self.sources), report::own_name()).await;
+            }
+        };
         let orderly = async {
-            sleep(lag).await;
+            tokio::join!(sleep(lag), leaving);
             tracing::info!("shutting down: no more connections");
             phase.send_replace(Phase::Draining);
             // It ends with the phase, and closes its socket.
@@ -225,9 +241,7 @@ impl Server {
         };
         phase.send_replace(Phase::Stopping);
         admin_phase.send_replace(Phase::Stopping);
-        if let Some(rotating) = rotating {
-            rotating.abort();
-        }
+        [rotating, following].iter().flatten().for_each(tokio::task::JoinHandle::abort);
         tracing::info!(?ended, "stopped");
         ended
     }

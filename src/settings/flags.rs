@@ -35,8 +35,8 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
 
-    /// A preset or a policy file [default: restricted]
-    #[arg(long, value_name = "NAME|FILE")]
+    /// A preset, a policy file or a folder of them [default: restricted]
+    #[arg(long, value_name = "NAME|FILE|FOLDER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
 

@@ -76,7 +76,7 @@ pub struct Settings {
     pub client_ca: Option<PathBuf>,
     /// How often the certificate files are compared with what was loaded.
     pub certificate_poll: Span,
-    /// A preset or a policy file.
+    /// A preset, a policy file or a folder of them.
     pub policy: String,
     /// Whether the cluster is watched, for what answers depend on and for policies in it.
     pub cluster: ClusterMode,

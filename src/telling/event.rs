@@ -23,7 +23,11 @@ pub(super) fn of(tale: &Tale, now: OffsetDateTime, instance: &str) -> Event {
     Event {
         metadata: ObjectMeta {
             name: Some(format!("pod-hardener.{:016x}", hasher.finish())),
-            namespace: Some(about.namespace.clone()),
+            namespace: Some(if about.namespace.is_empty() {
+                "default".to_owned()
+            } else {
+                about.namespace.clone()
+            }),
             ..ObjectMeta::default()
         },
         event_time: Timestamp::from_microsecond(microseconds).ok().map(MicroTime),
@@ -34,7 +38,7 @@ pub(super) fn of(tale: &Tale, now: OffsetDateTime, instance: &str) -> Event {
         regarding: Some(ObjectReference {
             api_version: Some(about.api_version.clone()),
             kind: Some(about.kind.clone()),
-            namespace: Some(about.namespace.clone()),
+            namespace: Some(about.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             name: Some(about.name.clone()),
             uid: Some(about.uid.clone()).filter(|uid| !uid.is_empty()),
             ..ObjectReference::default()

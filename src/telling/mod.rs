@@ -37,6 +37,8 @@ pub enum Reason {
     ExemptionExpired,
     /// A binding reached the account of running pods that have no token.
     TokenMissing,
+    /// A HardeningPolicy is wrong; its last good version stays in force.
+    PolicyRefused,
 }
 
 impl Reason {
@@ -47,13 +49,14 @@ impl Reason {
             Self::ExemptionExpiring => "ExemptionExpiring",
             Self::ExemptionExpired => "ExemptionExpired",
             Self::TokenMissing => "TokenMissing",
+            Self::PolicyRefused => "PolicyRefused",
         }
     }
 
     /// The same is told again after so many seconds at the earliest. The API server keeps Events for an hour.
     const fn interval(self) -> i64 {
         match self {
-            Self::ExemptionRefused | Self::NotHardened | Self::TokenMissing => 3600,
+            Self::ExemptionRefused | Self::NotHardened | Self::TokenMissing | Self::PolicyRefused => 3600,
             Self::ExemptionExpiring | Self::ExemptionExpired => 24 * 3600,
         }
     }
@@ -66,7 +69,7 @@ pub struct About {
     pub api_version: String,
     /// `ReplicaSet`
     pub kind: String,
-    /// Where it is.
+    /// Where it is; empty: in no namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -146,7 +149,7 @@ async fn write(client: Client, mut tales: mpsc::Receiver<Tale>, metrics: Arc<Met
         }
         tale.about = tops.top(tale.about).await;
         let event = event::of(&tale, OffsetDateTime::now_utc(), &instance);
-        let events = Api::namespaced(client.clone(), &tale.about.namespace);
+        let events = Api::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or_default());
         match events.create(&PostParams::default(), &event).await {
             Ok(_) => metrics.told.count(Told::Written),
             // Its name says what it tells: another replica told it, or this one before it was started anew.

@@ -18,18 +18,13 @@ pub(super) fn past_blank(bytes: &[u8], mut at: usize) -> usize {
 
 /// Where the first byte stands, at or after `at`, that is not simply part of a string: a quote, a backslash, a
 /// control character; or the end.
-#[inline]
 pub(super) fn special(bytes: &[u8], mut at: usize) -> usize {
     // No branches inside: so the compiler looks at all of them at once.
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<STEP>) {
         let odd = u128::from_le_bytes(chunk.map(|byte| if is_special(byte) { 0xff } else { 0 }));
-        #[allow(clippy::cast_possible_truncation, reason = "its two halves")]
-        let (first, second) = (odd as u64, (odd >> 64) as u64);
-        if first != 0 {
-            return at + first.trailing_zeros() as usize / 8;
-        }
-        if second != 0 {
-            return at + 8 + second.trailing_zeros() as usize / 8;
+        // Not by halves: measured, the compiler then looks at one byte after another.
+        if odd != 0 {
+            return at + odd.trailing_zeros() as usize / 8;
         }
         at += STEP;
     }

@@ -21,6 +21,9 @@ const WATCH_SECONDS: u32 = 60;
 /// How long to wait after the first failure, and at most.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
+/// How often it is looked whether a kind that was absent has come.
+const ABSENCE: Duration = Duration::from_secs(5);
+
 /// Keeps what matters of one kind's objects.
 pub(super) trait Keep<K>: Send + 'static {
     /// What tells one object from another.
@@ -41,6 +44,11 @@ pub(super) trait Keep<K>: Send + 'static {
     /// How many objects are known.
     fn len(&self, cluster: &Cluster) -> usize {
         self.keys(cluster).len()
+    }
+
+    /// Whether a cluster may not know the kind at all. It is then as if there were no objects of it.
+    fn may_be_absent(&self) -> bool {
+        false
     }
 
     /// All objects were listed, again.
@@ -85,6 +93,7 @@ pub(super) async fn follow<K, S>(
         let mut events = pin!(watcher(api.clone(), narrow.config(streaming)));
         let mut listing = Listing::default();
         let mut wait = PATIENCE.0;
+        let mut absences = 0;
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -92,6 +101,7 @@ pub(super) async fn follow<K, S>(
                     if !matches!(event, Event::Init) {
                         report.contact();
                         wait = PATIENCE.0;
+                        absences = 0;
                     }
                     if listing.take(event, &mut keep, &cluster) {
                         report.synced();
@@ -103,6 +113,16 @@ pub(super) async fn follow<K, S>(
                 Err(error) if streaming && is_refused_stream(&error) => {
                     streaming = false;
                     break;
+                }
+                Err(error) if keep.may_be_absent() && is_absent(&error) => {
+                    absences += 1;
+                    // An API server that is just starting may say so once of a kind that it has.
+                    if absences > 1 {
+                        listing.take(Event::Init, &mut keep, &cluster);
+                        listing.take(Event::InitDone, &mut keep, &cluster);
+                        report.absent();
+                    }
+                    tokio::time::sleep(if absences > 1 { ABSENCE } else { PATIENCE.0 }).await;
                 }
                 Err(error) => {
                     report.failed(describe(&error));
@@ -118,6 +138,15 @@ pub(super) async fn follow<K, S>(
 /// The server knows no lists as streams: an old one, or one where they are switched off.
 fn is_refused_stream(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(Error::Api(status)) if status.is_invalid() || status.code == 400)
+}
+
+/// The server does not know the kind.
+fn is_absent(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(Error::Api(status))
+        | watcher::Error::WatchStartFailed(Error::Api(status)) => status.code == 404,
+        _ => false,
+    }
 }
 
 /// What the API server said, without kube's repetitions.

@@ -9,6 +9,7 @@ mod client;
 mod follow;
 mod namespaces;
 mod nodes;
+mod policies;
 mod status;
 mod workloads;
 
@@ -33,10 +34,11 @@ pub use status::Watches;
 
 use crate::cluster::Cluster;
 use crate::metrics::WatchKind;
+use crate::sources::{Sources, report};
 use follow::{Keep, Narrow, follow};
 
 /// Begins to watch everything; it ends with the runtime.
-pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>) {
+pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, sources: &Arc<Sources>) {
     let all = Starter { client, cluster, watches };
     all.whole::<PartialObjectMeta<Namespace>, _>(WatchKind::Namespaces, namespaces::Namespaces);
     all.whole::<LimitRange, _>(WatchKind::LimitRanges, namespaces::LimitRanges);
@@ -70,6 +72,12 @@ pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>) {
         WatchKind::AdmissionPolicyBindings,
         policy_bindings,
         named(),
+    );
+    all.start(
+        Api::all_with(client.clone(), &report::resource()),
+        WatchKind::HardeningPolicies,
+        policies::Policies(Arc::clone(sources)),
+        Narrow::default(),
     );
     tokio::spawn(status::keep_contact(client.clone(), Arc::clone(watches)));
 }

@@ -24,6 +24,8 @@ pub struct Watches {
 struct State {
     /// Whether all objects were listed once.
     synced: AtomicBool,
+    /// Whether the cluster does not know the kind.
+    absent: AtomicBool,
     objects: AtomicUsize,
     /// Why it does not go on, while it does not.
     error: Mutex<Option<String>>,
@@ -63,6 +65,9 @@ impl Watches {
             // Writing to a string does not fail.
             let _ = write!(text, "[{mark}] watch {}: ", kind.as_str());
             let _ = match (synced, error) {
+                (true, None) if state.absent.load(Ordering::Relaxed) => {
+                    writeln!(text, "the cluster has no such kind")
+                }
                 (true, None) => writeln!(text, "{objects} objects"),
                 (true, Some(error)) => writeln!(text, "{objects} objects as last known: {error}"),
                 (false, None) => writeln!(text, "not listed yet"),
@@ -88,6 +93,9 @@ impl Report {
     /// Something came.
     pub(super) fn contact(&self) {
         self.watches.metrics.cluster_answered();
+        if self.state().is_some_and(|state| state.absent.swap(false, Ordering::Relaxed)) {
+            tracing::info!(kind = self.kind.as_str(), "the cluster has this kind now");
+        }
         if self.set_error(None).is_some() {
             tracing::info!(kind = self.kind.as_str(), "the watch goes on");
         }
@@ -103,6 +111,17 @@ impl Report {
                 tracing::info!("everything in the cluster that answers depend on is known");
             }
         }
+    }
+
+    /// The cluster does not know the kind: there are no objects of it.
+    pub(super) fn absent(&self) {
+        self.watches.metrics.cluster_answered();
+        self.set_error(None);
+        if let Some(state) = self.state() {
+            state.absent.store(true, Ordering::Relaxed);
+        }
+        self.objects(0);
+        self.synced();
     }
 
     /// So many objects are known.
@@ -161,6 +180,10 @@ mod tests {
         }
         assert!(watches.synced() && watches.missing().is_empty());
         assert!(watches.describe().contains("[+] watch nodes: 3 objects\n"));
+        watches.of(WatchKind::HardeningPolicies).absent();
+        assert!(watches.describe().contains("[+] watch hardeningpolicies: the cluster has no such kind\n"));
+        watches.of(WatchKind::HardeningPolicies).contact();
+        assert!(watches.describe().contains("[+] watch hardeningpolicies: 0 objects\n"));
         watches.of(WatchKind::Nodes).failed("gone".to_owned());
         assert!(watches.synced());
         assert!(watches.describe().contains("[-] watch nodes: 3 objects as last known: gone\n"));

@@ -42,6 +42,8 @@ mod outage;
 mod outage_of_api_server;
 mod pod_security;
 mod pods;
+mod policy_definition;
+mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
@@ -119,6 +121,8 @@ fn tests() -> Vec<Test> {
         outage::tests(),
         outage_of_api_server::tests(),
         pod_security::tests(),
+        policy_definition::tests(),
+        policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),

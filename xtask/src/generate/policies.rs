@@ -1,6 +1,8 @@
-//! `policies/`: the presets, written out, and what an editor needs to help with a policy file.
+//! `policies/`: the presets, written out, and what an editor needs to help with a policy file; and the custom
+//! resource's definition.
 
 use anyhow::{Context, Result};
+use pod_hardener::docs::crd::{PLURAL, policy_crd};
 use pod_hardener::docs::schema::policy_schema;
 use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::Preset;
@@ -10,6 +12,11 @@ use super::{COMMAND, Page};
 pub(super) fn pages() -> Result<Vec<Page>> {
     let mut pages = Preset::ALL.into_iter().map(preset_page).collect::<Result<Vec<Page>>>()?;
     pages.push(Page { path: "policies/schema.json".to_owned(), text: policy_schema() });
+    let crd = format!(
+        "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
+        to_yaml(&policy_crd())
+    );
+    pages.push(Page { path: format!("manifests/crd/{PLURAL}.yaml"), text: crd });
     Ok(pages)
 }
 
