@@ -24,6 +24,9 @@ pub const FS_GROUP: &str = "fs-group";
 /// Paths that get an emptyDir beside `/tmp`.
 pub const WRITABLE_PATHS: &str = "writable-paths";
 
+/// From a kubelet it makes a pod the mirror of a static one, which the API server must take as it is.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+
 /// All names that mean something.
 pub const NAMES: [&str; 9] = [
     HARDENED,

@@ -23,6 +23,9 @@ pub const OWNERS: [(&str, &str); 7] = [
     ("v1", "ReplicationController"),
 ];
 
+/// The group of kubelets, which make mirror pods.
+pub const NODES: &str = "system:nodes";
+
 /// Whether the user is one of them.
 #[must_use]
 pub fn is_controller(username: &str) -> bool {

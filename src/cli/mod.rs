@@ -3,6 +3,7 @@
 mod cluster;
 mod exemptions;
 mod explain;
+mod generate;
 mod harden;
 mod input;
 mod output;
@@ -58,6 +59,9 @@ enum Command {
     /// Show the exemptions in a cluster
     #[command(subcommand)]
     Exemptions(exemptions::Command),
+    /// Write manifests for the cluster
+    #[command(subcommand)]
+    Generate(generate::Command),
     /// Explain the rules
     Explain(explain::Args),
     /// Show and check policies
@@ -78,6 +82,7 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
         Command::Serve(args) => return serve::run(args),
         Command::Config(command) => serve::config(&command),
         Command::Exemptions(command) => exemptions::run(&command, now),
+        Command::Generate(command) => generate::run(&command),
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Completions { shell } => completions(shell),

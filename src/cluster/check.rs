@@ -2,6 +2,8 @@
 
 use time::OffsetDateTime;
 
+use crate::authority::policy::Settings;
+
 /// The check, while it is in place and denies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
@@ -9,4 +11,6 @@ pub struct Check {
     pub uid: Box<str>,
     /// From when on every template was checked: the later of policy and binding.
     pub since: OffsetDateTime,
+    /// What it was written for: it says nothing about policies with others.
+    pub settings: Settings,
 }

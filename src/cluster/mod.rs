@@ -24,6 +24,7 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwapOption;
 
 use crate::facts::{Account, Space};
+use crate::policy::Policy;
 
 /// A namespaced object's place: namespace, name.
 pub type Key = (Box<str>, Box<str>);
@@ -77,6 +78,12 @@ impl Cluster {
             return Some(account);
         }
         Some(Arc::new(Account { bound: true, ..Account::clone(&account) }))
+    }
+
+    /// The check of exemptions, where it is in force and is one for this policy.
+    #[must_use]
+    pub fn check_for(&self, policy: &Policy) -> Option<Arc<Check>> {
+        self.check.load_full().filter(|check| check.settings.suffice_for(policy))
     }
 
     /// Whether every node that a pod with this node selector can reach starts pods in user namespaces.

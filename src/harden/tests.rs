@@ -6,6 +6,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::annotation::RefusalReason;
+use crate::authority::policy::Settings;
 use crate::cluster::Check;
 use crate::facts::{Grants, Space};
 use crate::policy::parse;
@@ -84,7 +85,7 @@ fn a_refusal_says_who_would_have_to_do_what() {
     for part in ["jane", "capabilities", "shop", "exempt", "pod-hardener.dev", "rules", "[capabilities]"] {
         assert!(message.contains(part), "{message}");
     }
-    let check = Check { uid: "u-1".into(), since: NOW };
+    let check = Check { uid: "u-1".into(), since: NOW, settings: Settings::default() };
     let older = Facts { check: Some(Arc::new(check)), ..facts(Grants::Unverified) };
     assert!(said(&older).ends_with("pod-hardener.dev/exempt-adopted: u-1"), "{}", said(&older));
     assert!(said(&facts(Grants::Unverified)).contains("ValidatingAdmissionPolicy"));

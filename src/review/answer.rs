@@ -7,7 +7,9 @@ use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
 use super::trust::{Maker, Settled};
+pub(super) use crate::annotation::MIRROR;
 use crate::annotation::{EXEMPT, RefusalReason};
+pub(super) use crate::authority::controllers::NODES;
 use crate::cluster::Cluster;
 use crate::facts::{Facts, Grants, Space};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
@@ -99,10 +101,6 @@ pub struct Answer {
     /// For logs and metrics.
     pub record: Record,
 }
-
-/// The group of kubelets: with the annotation it makes a mirror pod, which the API server must take as it is.
-pub(super) const NODES: &str = "system:nodes";
-pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// Answers a review without a cluster: nobody has to be asked anything.
 ///

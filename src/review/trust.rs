@@ -87,7 +87,8 @@ impl<'r> Maker<'r> {
                 });
             }
         };
-        let Some(check) = world.cluster.check.load_full() else { return Settled::Unverified(None) };
+        let check = world.cluster.check_for(hardened.policy);
+        let Some(check) = check else { return Settled::Unverified(None) };
         let prefix = &hardened.policy.annotation_prefix;
         let adopted = || subject.pod.annotations()?.get(&format!("{prefix}/{EXEMPT_ADOPTED}"));
         if adopted() == Some(&*check.uid) {

@@ -266,7 +266,7 @@ impl Case<'_> {
         if policy.exemptions.authorization == Authorization::Annotations {
             return (Grants::Trusted, None);
         }
-        let Some(check) = self.world.cluster.check.load_full() else { return (Grants::Unverified, None) };
+        let Some(check) = self.world.cluster.check_for(policy) else { return (Grants::Unverified, None) };
         let created = self.object.metadata.creation_timestamp.as_deref();
         let created = created.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
         let adopted = self.pod.annotations().and_then(|annotations| {

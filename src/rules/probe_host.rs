@@ -28,7 +28,7 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
     }
 }
 
-fn hosts<'v>(container: &'v Container<'_>) -> impl Iterator<Item = &'v str> {
+pub(crate) fn hosts<'v>(container: &'v Container<'_>) -> impl Iterator<Item = &'v str> {
     let lifecycle = container.lifecycle.as_ref();
     let handlers: [Option<&Probe<'_>>; 5] = [
         container.liveness_probe.as_ref(),

@@ -22,7 +22,7 @@ pub const META: Meta = Meta {
 pub type Params = ModeOnly;
 
 /// Allowed by Pod Security since 1.31.
-const ALLOWED: [&str; 5] =
+pub(crate) const ALLOWED: [&str; 5] =
     ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
 pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {

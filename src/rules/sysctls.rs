@@ -20,7 +20,7 @@ pub const META: Meta = Meta {
 pub type Params = ModeOnly;
 
 /// Pod Security's safe list of 1.32, in its spelling; the two that 1.37 added are not yet safe on older nodes.
-const SAFE: [&str; 12] = [
+pub(crate) const SAFE: [&str; 12] = [
     "kernel.shm_rmid_forced",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports",

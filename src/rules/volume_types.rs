@@ -20,7 +20,7 @@ pub const META: Meta = Meta {
 pub type Params = ModeOnly;
 
 /// Allowed by Pod Security restricted; `hostPath` has a rule of its own.
-const ALLOWED: [&str; 10] = [
+pub(crate) const ALLOWED: [&str; 10] = [
     "configMap",
     "csi",
     "downwardAPI",

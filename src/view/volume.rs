@@ -15,6 +15,14 @@ pub struct Volume<'a> {
     pub kind: Option<Text<'a>>,
     /// Whether it projects a service account token.
     pub projects_token: bool,
+    /// Of a `hostPath`: the path on the node.
+    pub host_path: Option<Text<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct HostPath<'a> {
+    #[serde(borrow, default)]
+    path: Option<Text<'a>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -47,6 +55,12 @@ impl<'de> Visitor<'de> for VolumeVisitor {
                         let sources = projected.sources.unwrap_or_default();
                         volume.projects_token =
                             sources.iter().any(|source| source.service_account_token.is_some());
+                        volume.kind = Some(key);
+                    }
+                }
+                "hostPath" => {
+                    if let Some(host_path) = map.next_value::<Option<HostPath<'de>>>()? {
+                        volume.host_path = Some(host_path.path.unwrap_or_default());
                         volume.kind = Some(key);
                     }
                 }

@@ -7,10 +7,9 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 
 use super::follow::Keep;
+pub(super) use crate::authority::policy::NAME;
+use crate::authority::policy::in_force;
 use crate::cluster::{Check, Cluster};
-
-/// The name of both.
-pub(super) const NAME: &str = "pod-hardener-exemptions";
 
 /// Both, as they are in the cluster now.
 #[derive(Debug, Default)]
@@ -23,11 +22,6 @@ impl Pair {
     fn in_force(&self) -> Option<Check> {
         in_force(self.policy.as_ref()?, self.binding.as_ref()?)
     }
-}
-
-/// INTEGRATION: `crate::authority::policy::in_force` takes this one's place.
-fn in_force(_: &ValidatingAdmissionPolicy, _: &ValidatingAdmissionPolicyBinding) -> Option<Check> {
-    None
 }
 
 /// Keepers of the policy and of its binding, which decide together.

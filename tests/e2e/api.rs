@@ -29,10 +29,11 @@ pub(crate) struct Refused {
 pub(crate) type Answer = Result<Accepted, Refused>;
 
 impl Api {
-    pub(crate) fn new(url: &str, authority: Vec<u8>, token: &str) -> Self {
+    pub(crate) fn new(url: &str, authority: Vec<u8>, token: &str, acting_as: Option<&str>) -> Self {
         let mut config = kube::Config::new(url.parse().expect("a URL"));
         config.root_cert = Some(vec![authority]);
         config.auth_info.token = Some(token.to_owned().into());
+        config.auth_info.impersonate = acting_as.map(str::to_owned);
         config.connect_timeout = Some(std::time::Duration::from_secs(10));
         let client = kube::Client::try_from(config).expect("a client");
         Self { client }
@@ -44,6 +45,10 @@ impl Api {
 
     pub(crate) async fn create(&self, path: &str, object: &Value) -> Answer {
         self.send(Method::POST, path, Some(("application/json", object))).await
+    }
+
+    pub(crate) async fn replace(&self, path: &str, object: &Value) -> Answer {
+        self.send(Method::PUT, path, Some(("application/json", object))).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {

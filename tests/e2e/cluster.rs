@@ -15,6 +15,9 @@ use crate::process::{Process, free_ports};
 pub(crate) const ADMIN: &str = "admin";
 /// May do what the cluster role `edit` allows.
 pub(crate) const DEVELOPER: &str = "developer";
+/// Two who may write whatever makes pods; a test may allow the first to exempt.
+pub(crate) const ALLOWED: &str = "allowed";
+pub(crate) const REFUSED: &str = "refused";
 /// A kubelet, in the group `system:nodes`.
 pub(crate) const NODE: &str = "system:node:node-1";
 
@@ -47,6 +50,7 @@ impl Cluster {
         let args = cluster.controller_manager_args();
         cluster.run(binaries, "kube-controller-manager", &args);
         cluster.allow_developer().await;
+        cluster.allow_writers().await;
         cluster
     }
 
@@ -98,7 +102,12 @@ impl Cluster {
     }
 
     pub(crate) fn api(&self, user: &str) -> Api {
-        Api::new(&self.url, self.authority.der(), user)
+        Api::new(&self.url, self.authority.der(), user, None)
+    }
+
+    /// The administrator, acting as somebody without a token.
+    pub(crate) fn api_as(&self, user: &str) -> Api {
+        Api::new(&self.url, self.authority.der(), ADMIN, Some(user))
     }
 
     /// The real kubectl, as the admin unless an argument says otherwise.
@@ -180,7 +189,7 @@ impl Cluster {
     fn api_server_args(&self, etcd: &str, port: u16, private: &Path, public: &Path) -> Vec<String> {
         let tokens = format!(
             "{ADMIN},{ADMIN},1,\"system:masters\"\n{DEVELOPER},{DEVELOPER},2\n\
-             {NODE},{NODE},3,\"system:nodes\"\n"
+             {NODE},{NODE},3,\"system:nodes\"\n{ALLOWED},{ALLOWED},4\n{REFUSED},{REFUSED},5\n"
         );
         let tokens = self.write("tokens.csv", &tokens);
         let serving = self.authority.issue("kube-apiserver", self.folder());
@@ -263,6 +272,30 @@ impl Cluster {
         });
         let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
         self.api(ADMIN).create(path, &binding).await.expect("a role binding");
+    }
+}
+
+impl Cluster {
+    async fn allow_writers(&self) {
+        let group = "rbac.authorization.k8s.io";
+        let role = json!({
+            "apiVersion": format!("{group}/v1"),
+            "kind": "ClusterRole",
+            "metadata": {"name": "writer"},
+            "rules": [{"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["*"]}],
+        });
+        let user = |name: &str| json!({"apiGroup": group, "kind": "User", "name": name});
+        let binding = json!({
+            "apiVersion": format!("{group}/v1"),
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "writer"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "writer"},
+            "subjects": [user(ALLOWED), user(REFUSED)],
+        });
+        for (resource, object) in [("clusterroles", role), ("clusterrolebindings", binding)] {
+            let path = format!("/apis/{group}/v1/{resource}");
+            self.api(ADMIN).create(&path, &object).await.expect("what writers may do");
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tokio::runtime::{Handle, Runtime};
 
 mod api;
+mod authority;
 mod certificates;
 mod client_ca;
 mod cluster;
@@ -128,6 +129,7 @@ fn tests() -> Vec<Test> {
         resources::tests(),
         selection::tests(),
         shapes::tests(),
+        authority::tests(),
         telling::tests(),
         token::tests(),
         validating::tests(),

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::annotation::RefusalReason;
+use crate::authority::policy::Settings;
 use crate::cluster::{Check, Cluster, Owner};
 use crate::policy::{PolicySet, parse};
 use crate::review::{Question, Record, Reply, Told, World, reply};
@@ -19,7 +20,11 @@ fn cluster(check: bool, created: Option<i64>) -> Cluster {
     let cluster = Cluster::connected();
     if check {
         let since = OffsetDateTime::from_unix_timestamp(CHECKED_SINCE).expect("a time");
-        cluster.check.store(Some(std::sync::Arc::new(Check { uid: "check-1".into(), since })));
+        cluster.check.store(Some(std::sync::Arc::new(Check {
+            uid: "check-1".into(),
+            since,
+            settings: Settings::default(),
+        })));
     }
     if let Some(created) = created {
         let uid = crate::cluster::parse_uid(UID).expect("a uid");

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::authority::policy::Settings;
 use crate::cluster::{Check, Cluster};
 use crate::policy::parse;
 
@@ -276,7 +277,7 @@ fn bodies_that_are_no_review() {
 #[test]
 fn exemptions_are_promised_only_where_they_will_be_honoured() {
     let since = time::macros::datetime!(2026-06-01 00:00 UTC);
-    let check = || Check { uid: "vap".into(), since };
+    let check = || Check { uid: "vap".into(), since, settings: Settings::default() };
     let grants = |change: fn(&mut Value), check: Option<Check>, spec: &str| {
         let body = review(|request| {
             request["object"]["spec"]["template"] = template(&exempting());

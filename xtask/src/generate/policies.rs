@@ -1,7 +1,8 @@
-//! `policies/`: the presets, written out, and what an editor needs to help with a policy file; and the custom
-//! resource's definition.
+//! `policies/`: the presets, written out, and what an editor needs to help with a policy file. In `manifests/`: the
+//! custom resource's definition, and the check of exemptions.
 
 use anyhow::{Context, Result};
+use pod_hardener::authority::policy::{Action, Settings, documents};
 use pod_hardener::docs::crd::{PLURAL, policy_crd};
 use pod_hardener::docs::schema::policy_schema;
 use pod_hardener::manifest::to_yaml;
@@ -12,12 +13,25 @@ use super::{COMMAND, Page};
 pub(super) fn pages() -> Result<Vec<Page>> {
     let mut pages = Preset::ALL.into_iter().map(preset_page).collect::<Result<Vec<Page>>>()?;
     pages.push(Page { path: "policies/schema.json".to_owned(), text: policy_schema() });
+    pages.push(exemption_policy());
     let crd = format!(
         "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
         to_yaml(&policy_crd())
     );
     pages.push(Page { path: format!("manifests/crd/{PLURAL}.yaml"), text: crd });
     Ok(pages)
+}
+
+fn exemption_policy() -> Page {
+    let [check, binding] = documents(&Settings::default(), Action::Deny);
+    let text = format!(
+        "# The check of exemptions inside the API server: docs/exemptions.md says when to apply it, and what it asks.\n\
+         # Written by `{COMMAND}`, for the built-in prefix; for a policy of your own: `pod-hardener generate exemption-policy`.\n\
+         {}---\n{}",
+        to_yaml(&check),
+        to_yaml(&binding),
+    );
+    Page { path: "manifests/exemption-policy.yaml".to_owned(), text }
 }
 
 fn preset_page(preset: Preset) -> Result<Page> {
