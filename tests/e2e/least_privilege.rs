@@ -14,6 +14,7 @@ use crate::{Test, test};
 /// Where everything of these tests is.
 const NAMESPACE: &str = "least-privilege";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+const POLICIES: &str = "/apis/pod-hardener.dev/v1alpha1/hardeningpolicies";
 /// So many servers run at once.
 const AT_ONCE: usize = 6;
 
@@ -98,6 +99,8 @@ enum Shows {
     Events,
     /// In the metrics, once a pod with an exemption was reviewed: the API server did not say who may exempt.
     Access,
+    /// In the log, once a policy came: its status could not be written.
+    Status,
     /// An Event is about an object of this kind, not about the workload above it.
     Below(&'static str),
 }
@@ -110,6 +113,7 @@ fn shows(grant: &Grant) -> Shows {
         ("events", "create") => Shows::Events,
         ("subjectaccessreviews", "create") => Shows::Access,
         ("pods", verb @ ("list" | "watch")) => Shows::Log(format!("cannot {verb} resource \\\"pods\\\"")),
+        ("hardeningpolicies/status", "patch") => Shows::Status,
         // Each kind's watch is named after the resource; where there is none, nothing shows and the test fails.
         (resource, "list" | "watch") => Shows::Watch(resource.to_owned()),
         _ => panic!("what fails without {grant:?}? If nothing, it does not belong into the role"),
@@ -166,6 +170,13 @@ impl Server {
             .ok_or_else(|| "no answer".to_owned())
     }
 
+    /// The end of the log, and whether this is in it and the server is ready all the same.
+    async fn logs(&self, needle: &str) -> Result<(String, bool), String> {
+        let text = std::fs::read_to_string(&self.log).map_err(|error| error.to_string())?;
+        let is_ready = self.ask("/readyz").await? == "ok";
+        Ok((self.process.last_lines(), is_ready && text.contains(needle)))
+    }
+
     /// The metrics, and whether this one is above 0.
     async fn counts(&self, series: &str) -> Result<(String, bool), String> {
         let text = self.ask("/metrics").await?;
@@ -195,11 +206,12 @@ impl Server {
                     if line.starts_with(&format!("[-] watch {kind}: not listed: ")) && line.contains("forbidden"));
                 (text, is_shown)
             }
-            Shows::Log(needle) => {
-                let text = std::fs::read_to_string(&self.log).map_err(|error| error.to_string())?;
-                let ready = self.ask("/readyz").await? == "ok";
-                let is_shown = ready && text.contains(needle);
-                (self.process.last_lines(), is_shown)
+            Shows::Log(needle) => self.logs(needle).await?,
+            Shows::Status => {
+                // Anew, so that every server has something to say of it.
+                let _ = cluster.api(ADMIN).delete(&format!("{POLICIES}/of-nobody")).await;
+                create_policy(cluster).await?;
+                self.logs("cannot patch resource \\\"hardeningpolicies/status\\\"").await?
             }
             Shows::Events => self.counts("events_total{result=\"failed\"}").await?,
             Shows::Access => {
@@ -255,11 +267,18 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
     // Where lists do not come as streams every verb is used.
     let cluster = Cluster::bare(&fixture.binaries, &["--feature-gates=WatchList=false"]).await;
     let all = grants();
+    define_policies(&cluster).await;
     let whole = Server::start(&cluster, "whole", &all).await;
     workloads(&cluster).await;
     until_ok("all is known", async || {
         let verbose = whole.ask("/readyz?verbose").await?;
         if verbose.ends_with("ok") && !verbose.contains("[-]") { Ok(()) } else { Err(verbose) }
+    })
+    .await;
+    until_ok("it says that it took the policy", async || {
+        let policy = cluster.api(ADMIN).get(&format!("{POLICIES}/of-nobody")).await;
+        let status = policy.map_err(|refused| refused.message)?.object["status"].take();
+        if status["conditions"][0]["status"] == "True" { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
     let expiring = [("Deployment", "web", "ExemptionExpiring"), ("CronJob", "night", "ExemptionExpiring")];
@@ -298,6 +317,21 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
         servers.iter().for_each(|(_, server)| server.process.stop());
     }
     cluster.stop();
+}
+
+/// The custom resource, and a policy in force for no namespace that there is.
+async fn define_policies(cluster: &Cluster) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/crd/hardeningpolicies.yaml");
+    let output = cluster.kubectl(&["create", "-f", file.to_str().expect("UTF-8")]).output().expect("kubectl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    until_ok("a policy can be created", async || create_policy(cluster).await).await;
+}
+
+async fn create_policy(cluster: &Cluster) -> Result<(), String> {
+    let policy = json!({"apiVersion": "pod-hardener.dev/v1alpha1", "kind": "HardeningPolicy",
+        "metadata": {"name": "of-nobody"}, "spec": {"selector": {"namespaces": ["none"]}}});
+    let created = cluster.api(ADMIN).create(POLICIES, &policy).await;
+    created.map(drop).map_err(|refused| refused.message)
 }
 
 /// A pod of a Deployment and one of a CronJob, on exemptions that end soon; the first has lost its token by us.

@@ -78,9 +78,9 @@ fn exemptions_are_never_more_than_the_namespaces() {
         ("{}", "{rules: []}", true),
         ("{authorization: rbac}", "{}", false),
         ("{}", "{authorization: rbac}", true),
-        ("{}", "{trustedControllers: [x]}", false),
+        ("{authorization: rbac}", "{authorization: rbac, trustedControllers: [x]}", false),
         ("{}", "{namespaces: true}", false),
-        ("{pinImages: true}", "{}", false),
+        ("{authorization: rbac, pinImages: true}", "{authorization: rbac}", false),
         ("{compensation: user-namespace}", "{}", false),
     ] {
         let of = |name, terms| policy(name, &format!("{{exemptions: {terms}}}"));
