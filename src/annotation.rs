@@ -13,7 +13,7 @@ pub const EXEMPT: &str = "exempt";
 pub const EXEMPT_REASON: &str = "exempt-reason";
 /// Until when.
 pub const EXEMPT_UNTIL: &str = "exempt-until";
-/// The uid of the check (the ValidatingAdmissionPolicy) under which a template that is older was adopted.
+/// The uid of the check (its ValidatingAdmissionPolicyBinding) under which a template that is older was adopted.
 pub const EXEMPT_ADOPTED: &str = "exempt-adopted";
 /// The uid instead of the policy's.
 pub const RUN_AS_USER: &str = "run-as-user";

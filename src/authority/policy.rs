@@ -111,6 +111,16 @@ impl Action {
             Self::Audit => "Audit",
         }
     }
+
+    /// The name of the binding. What only warns has another than what denies: so the binding that denies is always a
+    /// new object, whose uid nobody could write into a template before templates were checked.
+    const fn binding(self) -> &'static str {
+        match self {
+            Self::Deny => NAME,
+            Self::Warn => "pod-hardener-exemptions-warn",
+            Self::Audit => "pod-hardener-exemptions-audit",
+        }
+    }
 }
 
 /// The ValidatingAdmissionPolicy and its binding, for `kubectl apply`.
@@ -125,7 +135,7 @@ pub fn documents(settings: &Settings, action: Action) -> [Value; 2] {
     let binding = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": NAME},
+        "metadata": {"name": action.binding()},
         "spec": {"policyName": NAME, "validationActions": [action.as_str()]},
     });
     [policy, binding]
@@ -171,7 +181,7 @@ fn spec(settings: &Settings) -> Value {
 ///
 /// It counts from when both were there, with time for every API server to follow. Where a spec was changed since, the
 /// last change counts, as the API server keeps it in `managedFields`; where those were removed there is no check until
-/// both are made anew.
+/// both are made anew. A binding that was edited is none: it may have let something pass under the uid that it has.
 #[must_use]
 pub fn in_force(
     policy: &ValidatingAdmissionPolicy,
@@ -182,11 +192,12 @@ pub fn in_force(
         None => Settings::default(),
     };
     let ours: ValidatingAdmissionPolicySpec = serde_json::from_value(spec(&settings)).ok()?;
-    if policy.spec.as_ref()? != &ours || !is_for_everything(binding) {
+    let is_edited = binding.metadata.generation? > 1;
+    if policy.spec.as_ref()? != &ours || is_edited || !is_for_everything(binding) {
         return None;
     }
     let since = changed(&policy.metadata)?.max(changed(&binding.metadata)?) + MARGIN;
-    Some(Check { uid: policy.metadata.uid.as_deref()?.into(), since, settings })
+    Some(Check { uid: binding.metadata.uid.as_deref()?.into(), since, settings })
 }
 
 fn is_for_everything(binding: &ValidatingAdmissionPolicyBinding) -> bool {

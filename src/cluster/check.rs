@@ -7,7 +7,7 @@ use crate::authority::policy::Settings;
 /// The check, while it is in place and denies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// The uid of the ValidatingAdmissionPolicy: with it somebody who may adopts a template that is older.
+    /// The uid of its binding: with it somebody who may adopts a template that is older.
     pub uid: Box<str>,
     /// From when on every template was checked: the later of policy and binding.
     pub since: OffsetDateTime,

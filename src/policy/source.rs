@@ -8,7 +8,7 @@ use super::{KIND, Policy, PolicyError, PolicySet, Preset, Selector};
 use crate::nearest::nearest;
 
 /// Which files of a folder are policies.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+const ENDINGS: [&str; 2] = ["yaml", "yml"];
 
 /// What `--policy` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Texts {
             }
         }
         if policies.is_empty() {
-            let message = format!("holds no {KIND} in a file *.yaml, *.yml or *.json");
+            let message = format!("holds no {KIND} in a file *.yaml or *.yml");
             return Err(PolicyError::Invalid { place: self.path.display().to_string(), message });
         }
         Ok(policies)
@@ -156,9 +156,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("..2027");
         fs::create_dir(&data).expect("a folder");
-        for (file, text) in
-            [("b.yaml", document("b")), ("a.json", r#"{"apiVersion":"pod-hardener.dev/v1alpha1","kind":"HardeningPolicy","metadata":{"name":"a"}}"#.to_owned()), ("README.md", "no policy".to_owned())]
-        {
+        for (file, text) in [
+            ("b.yaml", document("b")),
+            ("a.yml", document("a")),
+            ("schema.json", "{}".to_owned()),
+            ("README.md", "no policy".to_owned()),
+        ] {
             fs::write(data.join(file), text).expect("a file");
             symlink(Path::new("..data").join(file), folder.path().join(file)).expect("a link");
         }

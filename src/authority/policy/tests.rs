@@ -29,16 +29,27 @@ fn what_was_written_is_in_force_from_when_both_were_there() {
     let settings =
         Settings { pin_images: true, trusted_controllers: vec!["it's".to_owned()], ..Settings::default() };
     let check = stored(&settings, Action::Deny, |_, _| {}).expect("a check");
-    assert_eq!((&*check.uid, &check.settings), ("u-policy", &settings));
+    assert_eq!((&*check.uid, &check.settings), ("u-binding", &settings));
     assert_eq!(since(|_, _| {}), Some(60 + 30));
     assert_eq!(stored(&settings, Action::Warn, |_, _| {}), None);
     assert_eq!(stored(&settings, Action::Audit, |_, _| {}), None);
 }
 
 #[test]
+fn what_denies_is_another_object_than_what_warned() {
+    let name = |action| documents(&Settings::default(), action)[1]["metadata"]["name"].clone();
+    assert_eq!(name(Action::Deny), NAME);
+    assert!(
+        name(Action::Warn) != NAME
+            && name(Action::Audit) != NAME
+            && name(Action::Warn) != name(Action::Audit)
+    );
+}
+
+#[test]
 fn what_means_something_else_is_not() {
     type Change = fn(&mut Value, &mut Value);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("fails open", |policy, _| policy["spec"]["failurePolicy"] = json!("Ignore")),
         ("asks another", |policy, _| policy["spec"]["validations"][3]["expression"] = json!("true")),
         ("sees less", |policy, _| {
@@ -50,6 +61,11 @@ fn what_means_something_else_is_not() {
         }),
         ("is about to go", |policy, _| {
             policy["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:02:00Z");
+        }),
+        ("was edited: perhaps it warned only", |_, binding| {
+            binding["metadata"]["generation"] = json!(2);
+            binding["metadata"]["managedFields"] = json!([{"manager": "m", "operation": "Update",
+                "time": "2026-01-01T01:00:00Z", "fieldsV1": {"f:spec": {"f:validationActions": {}}}}]);
         }),
         ("is bound elsewhere", |_, binding| binding["spec"]["policyName"] = json!("other")),
         ("is narrowed", |_, binding| {
