@@ -40,6 +40,9 @@ pub const NAMES: [&str; 9] = [
     WRITABLE_PATHS,
 ];
 
+/// Those that make an exemption.
+pub const EXEMPTING: [&str; 4] = [EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, EXEMPT_ADOPTED];
+
 /// Those that also exist for one container: `<container>.pod-hardener.dev/<name>`.
 pub const CONTAINER_NAMES: [&str; 6] =
     [EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, RUN_AS_USER, RUN_AS_GROUP, WRITABLE_PATHS];

@@ -5,12 +5,9 @@
 
 use super::looks::{Look, cel_list, looks};
 use super::policy::Settings;
-use super::{EXEMPTING, controllers, scope};
-use crate::annotation::MIRROR;
+use super::{GROUP, controllers, scope};
+use crate::annotation::{EXEMPTING, MIRROR};
 use crate::rules::{RuleId, RuleSet};
-
-/// The API group whose resource `rules` has the verb `exempt`, whatever the annotations' prefix is.
-pub(super) const GROUP: &str = "pod-hardener.dev";
 
 const _: () =
     assert!(RuleId::ALL.len() <= 28, "28 checks of the authorizer are all that a policy can pay for");

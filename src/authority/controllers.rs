@@ -23,6 +23,9 @@ pub const OWNERS: [(&str, &str); 7] = [
     ("v1", "ReplicationController"),
 ];
 
+/// Those of them whose controllers make other workloads, never pods.
+const ABOVE: [&str; 2] = ["Deployment", "CronJob"];
+
 /// The group of kubelets, which make mirror pods.
 pub const NODES: &str = "system:nodes";
 
@@ -36,4 +39,10 @@ pub fn is_controller(username: &str) -> bool {
 #[must_use]
 pub fn is_checked_owner(api_version: &str, kind: &str) -> bool {
     OWNERS.contains(&(api_version, kind))
+}
+
+/// Whether an owner of this kind was checked, and its pods are made by one of them.
+#[must_use]
+pub fn is_checked_maker(api_version: &str, kind: &str) -> bool {
+    is_checked_owner(api_version, kind) && !ABOVE.contains(&kind)
 }

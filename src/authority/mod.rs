@@ -7,12 +7,15 @@ mod looks;
 pub mod policy;
 mod scope;
 
-use crate::annotation::{EXEMPT, EXEMPT_ADOPTED, EXEMPT_REASON, EXEMPT_UNTIL};
+use crate::annotation::EXEMPTING;
 use crate::rules::{RuleId, RuleSet};
 use crate::view::{Container, ContainerType, Metadata, Pod};
 
 use looks::{Look, Seen, looks};
 use scope::Scopes;
+
+/// The API group whose resource `rules` has the verb `exempt`, whatever the annotations' prefix is.
+pub const GROUP: &str = "pod-hardener.dev";
 
 /// How a change is judged.
 #[derive(Debug, Clone, Copy)]
@@ -75,9 +78,6 @@ fn others<'m>(metadata: &'m Metadata<'_>, prefix: &str) -> Vec<(bool, &'m str, O
     others.sort_unstable();
     others
 }
-
-/// The names of the annotations that make an exemption.
-const EXEMPTING: [&str; 4] = [EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, EXEMPT_ADOPTED];
 
 fn containers<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = (ContainerType, &'p Container<'a>)> {
     let all = pod.spec.iter().flat_map(|spec| spec.all_containers());

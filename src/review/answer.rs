@@ -6,10 +6,8 @@ use super::base64;
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
-use super::trust::{Maker, Settled};
-pub(super) use crate::annotation::MIRROR;
+use super::trust::{Maker, Settled, is_mirror};
 use crate::annotation::{EXEMPT, RefusalReason};
-pub(super) use crate::authority::controllers::NODES;
 use crate::cluster::Cluster;
 use crate::facts::{Facts, Grants, Space};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
@@ -247,20 +245,13 @@ fn skip(request: &Request<'_>) -> Answer {
 /// What may be changed; `None` where nothing is to be.
 fn reach<'v>(request: &Request<'_>, known: &'v [&'v str]) -> Option<Reach<'v>> {
     let sub_resource = request.sub_resource.as_deref().unwrap_or_default();
+    let pod = request.object.as_ref();
     match (request.operation.as_str(), sub_resource) {
-        ("CREATE", "") if is_mirror(request) => None,
+        ("CREATE", "") if pod.is_some_and(|pod| is_mirror(pod, request.user_info.as_ref())) => None,
         ("CREATE", "") => Some(Reach::Pod),
         ("UPDATE", "ephemeralcontainers") => Some(Reach::NewEphemeral(known)),
         _ => None,
     }
-}
-
-/// The annotation alone would let anybody pass: it counts only from a node.
-fn is_mirror(request: &Request<'_>) -> bool {
-    let annotations = request.object.as_ref().and_then(|pod| pod.annotations());
-    let groups = request.user_info.as_ref().and_then(|user| user.groups.as_deref());
-    annotations.is_some_and(|annotations| annotations.contains(MIRROR))
-        && groups.into_iter().flatten().any(|group| *group == NODES)
 }
 
 /// Writes the response; the parts in the order in which they are called.

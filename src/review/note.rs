@@ -1,7 +1,7 @@
 //! What the owner of a workload is to be told, besides whoever made the pod: most often that is a controller, which
 //! reads no warnings.
 
-use crate::annotation::{EXEMPT, EXEMPT_ADOPTED, EXEMPT_REASON, EXEMPT_UNTIL};
+use crate::annotation::EXEMPTING;
 use crate::harden::Hardened;
 use crate::message::unrepaired;
 use crate::subject::Subject;
@@ -19,7 +19,7 @@ pub enum Note {
 pub(super) fn notes(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<Note> {
     let exempting = |key: &str| {
         let name = key.rsplit('/').next().unwrap_or_default();
-        [EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL, EXEMPT_ADOPTED].contains(&name)
+        EXEMPTING.contains(&name)
     };
     let refused = hardened.refusals.iter().filter(|refusal| exempting(&refusal.key));
     let refused = refused.map(|refusal| {

@@ -5,22 +5,15 @@ use std::sync::Arc;
 
 use super::envelope::UserInfo;
 use super::question::{Question, Told, World};
-use crate::annotation::EXEMPT_ADOPTED;
+use crate::annotation::{EXEMPT_ADOPTED, MIRROR};
 use crate::authority::controllers;
 use crate::cluster::{Check, Uid, parse_uid};
 use crate::facts::Grants;
 use crate::harden::Hardened;
+use crate::policy::Policy;
 use crate::rules::RuleSet;
 use crate::subject::{Reach, Subject};
-
-/// What makes pods, of the kinds whose templates are checked.
-const CHECKED: [(&str, &str); 5] = [
-    ("apps/v1", "ReplicaSet"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("batch/v1", "Job"),
-    ("v1", "ReplicationController"),
-];
+use crate::view::Pod;
 
 /// Who made a pod.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +42,7 @@ impl<'r> Maker<'r> {
             && user.is_some_and(|user| controllers::is_controller(&user.username));
         let owner = || {
             let owner = subject.pod.metadata.as_ref()?.controller.0.as_ref()?;
-            let is_checked = CHECKED.contains(&(owner.api_version.as_str(), owner.kind.as_str()));
+            let is_checked = controllers::is_checked_maker(&owner.api_version, &owner.kind);
             if is_checked { parse_uid(&owner.uid) } else { None }
         };
         match owner().filter(|_| made_by_controller) {
@@ -89,9 +82,7 @@ impl<'r> Maker<'r> {
         };
         let check = world.cluster.check_for(hardened.policy);
         let Some(check) = check else { return Settled::Unverified(None) };
-        let prefix = &hardened.policy.annotation_prefix;
-        let adopted = || subject.pod.annotations()?.get(&format!("{prefix}/{EXEMPT_ADOPTED}"));
-        if adopted() == Some(&*check.uid) {
+        if is_adopted(subject.pod, hardened.policy, &check) {
             return Settled::Trusted;
         }
         match world.cluster.owners.since(&uid) {
@@ -100,6 +91,20 @@ impl<'r> Maker<'r> {
             _ => Settled::Unverified(Some(check)),
         }
     }
+}
+
+/// Whether somebody with the right to it adopted the pod's template under this check.
+pub(super) fn is_adopted(pod: &Pod<'_>, policy: &Policy, check: &Check) -> bool {
+    let key = || format!("{}/{EXEMPT_ADOPTED}", policy.annotation_prefix);
+    pod.annotations().and_then(|annotations| annotations.get(&key())) == Some(&*check.uid)
+}
+
+/// Whether it is the mirror of a static pod, which runs whatever the API server says of it. The annotation alone would
+/// let anybody pass: it counts only from a node.
+pub(super) fn is_mirror(pod: &Pod<'_>, user: Option<&UserInfo<'_>>) -> bool {
+    let groups = user.and_then(|user| user.groups.as_deref());
+    pod.annotations().is_some_and(|annotations| annotations.contains(MIRROR))
+        && groups.into_iter().flatten().any(|group| *group == controllers::NODES)
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::{Answer, MIRROR, NODES, Outcome, Record, Writer, record};
+use super::answer::{Answer, Outcome, Record, Writer, record};
 use super::envelope::{AdmissionReview, ReviewError};
 use super::question::{Question, Reply, Told, World};
+use super::trust::{is_adopted, is_mirror};
 use super::workload::{Kind, Object, RawRequest};
-use crate::annotation::EXEMPT_ADOPTED;
-use crate::authority::{Terms, controllers, demands, demands_namespace};
+use crate::authority::{GROUP, Terms, controllers, demands, demands_namespace};
 use crate::cluster::Check;
 use crate::exemption::excerpt;
 use crate::facts::{Facts, Grants};
@@ -24,9 +24,6 @@ use crate::policy::{Authorization, OnError, Policy, PolicySet};
 use crate::rules::{RuleId, RuleSet};
 use crate::subject::{Reach, Subject};
 use crate::view::Pod;
-
-/// The API group of the permission to exempt.
-const GROUP: &str = "pod-hardener.dev";
 
 /// Validates a request, or says what has to be found out first; told it, it answers.
 ///
@@ -94,7 +91,7 @@ fn examine(request: &RawRequest<'_>, kind: Kind, world: &World<'_>, told: Told) 
         return Ok(skip(request));
     }
     let Some(pod) = object.pod()? else { return Ok(skip(request)) };
-    if is_mirror(request, &pod) {
+    if is_mirror(&pod, request.user_info.as_ref()) {
         return Ok(skip(request));
     }
     let old = old.as_ref().map(Object::pod).transpose()?.flatten();
@@ -110,13 +107,6 @@ fn is_checked(request: &RawRequest<'_>, kind: Kind) -> bool {
         ("UPDATE", "ephemeralcontainers") => kind == Kind::Pod,
         _ => false,
     }
-}
-
-/// Static pods run whatever the API server says of their mirrors.
-fn is_mirror(request: &RawRequest<'_>, pod: &Pod<'_>) -> bool {
-    let groups = request.user_info.as_ref().and_then(|user| user.groups.as_deref());
-    pod.annotations().is_some_and(|annotations| annotations.contains(MIRROR))
-        && groups.into_iter().flatten().any(|group| *group == NODES)
 }
 
 fn skip(request: &RawRequest<'_>) -> Reply {
@@ -269,10 +259,8 @@ impl Case<'_> {
         let Some(check) = self.world.cluster.check_for(policy) else { return (Grants::Unverified, None) };
         let created = self.object.metadata.creation_timestamp.as_deref();
         let created = created.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
-        let adopted = self.pod.annotations().and_then(|annotations| {
-            annotations.get(&format!("{}/{EXEMPT_ADOPTED}", policy.annotation_prefix))
-        });
-        let is_checked = created.unwrap_or(self.world.now) >= check.since || adopted == Some(&*check.uid);
+        let is_checked =
+            created.unwrap_or(self.world.now) >= check.since || is_adopted(self.pod, policy, &check);
         (if is_checked { Grants::Trusted } else { Grants::Unverified }, Some(check))
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::{GroupVersionResource, Request};
-use crate::view::{Pod, Text};
+use crate::view::{Controller, Pod, Text};
 
 /// A request whose objects are read once it is known of what kind they are; until then they are text.
 pub(super) type RawRequest<'a> = Request<'a, &'a RawValue, &'a RawValue>;
@@ -75,25 +75,14 @@ pub(super) struct Metadata<'a> {
     pub(super) generate_name: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) creation_timestamp: Option<Text<'a>>,
-    #[serde(borrow)]
-    owner_references: Option<Vec<OwnerReference<'a>>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OwnerReference<'a> {
-    #[serde(borrow, default)]
-    api_version: Text<'a>,
-    #[serde(borrow, default)]
-    kind: Text<'a>,
-    controller: Option<bool>,
+    #[serde(borrow, default, rename = "ownerReferences")]
+    controller: Controller<'a>,
 }
 
 impl Metadata<'_> {
     /// The version and kind of the controller that the object says it is of.
     pub(super) fn controller(&self) -> Option<(&str, &str)> {
-        let references = self.owner_references.iter().flatten();
-        let owner = references.into_iter().find(|owner| owner.controller == Some(true))?;
+        let owner = self.controller.0.as_ref()?;
         Some((&owner.api_version, &owner.kind))
     }
 

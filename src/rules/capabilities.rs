@@ -175,8 +175,8 @@ pub(super) fn stays_administrator(desk: &Desk<'_, '_>, number: usize) -> bool {
     added_after(desk, number).any(|name| is_same(name, "SYS_ADMIN") || is_same(name, ALL))
 }
 
-/// What still means something in a user namespace: containerd's default set, and the pod's own network.
-const IN_USER_NAMESPACE: [&str; 15] = [
+/// What containerd gives a container that drops nothing.
+pub(crate) const GIVEN: [&str; 14] = [
     "AUDIT_WRITE",
     "CHOWN",
     "DAC_OVERRIDE",
@@ -184,7 +184,6 @@ const IN_USER_NAMESPACE: [&str; 15] = [
     "FSETID",
     "KILL",
     "MKNOD",
-    "NET_ADMIN",
     NET_BIND_SERVICE,
     "NET_RAW",
     "SETFCAP",
@@ -194,13 +193,18 @@ const IN_USER_NAMESPACE: [&str; 15] = [
     "SYS_CHROOT",
 ];
 
+/// Whether it still means something in a user namespace: one of containerd's own, or of the pod's own network.
+fn means_something_inside(name: &str) -> bool {
+    GIVEN.into_iter().chain(["NET_ADMIN"]).any(|other| is_same(name, other))
+}
+
 /// A capability that the author added, that stays, and that is of no use in a user namespace.
 pub(crate) fn kept_for_node(desk: &Desk<'_, '_>, number: usize) -> Option<String> {
     if desk.is_enforced(RuleId::capabilities, number) {
         return None;
     }
     let added = desk.subject.slots[number].view.added_capabilities();
-    let useless = |name: &&str| !IN_USER_NAMESPACE.iter().any(|other| is_same(name, other));
+    let useless = |name: &&str| !means_something_inside(name);
     added.iter().map(|name| name.as_str()).find(useless).map(str::to_owned)
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::access::{Access, Answer, Answers};
+use crate::authority::GROUP;
 use crate::cluster::{Cluster, Uid};
 use crate::metrics::{Asked, Metrics, Waited};
 use crate::review::{Question, Requester, Told};
@@ -172,7 +173,7 @@ fn subject_access_review(access: &Access) -> SubjectAccessReview {
             groups: Some(groups.clone()),
             extra: Some(extra.clone()).filter(|extra| !extra.is_empty()),
             resource_attributes: Some(ResourceAttributes {
-                group: Some("pod-hardener.dev".to_owned()),
+                group: Some(GROUP.to_owned()),
                 resource: Some("rules".to_owned()),
                 verb: Some("exempt".to_owned()),
                 name: Some(RuleId::as_str(access.rule).to_owned()),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::review::{Note, Record};
 use crate::telling::{About, Reason, Tale, Teller};
-use crate::view::Text;
+use crate::view::{Controller, Text};
 
 #[derive(Deserialize)]
 struct Review<'a> {
@@ -25,28 +25,13 @@ struct Object<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Metadata<'a> {
     #[serde(borrow)]
     name: Option<Text<'a>>,
     #[serde(borrow)]
     uid: Option<Text<'a>>,
-    #[serde(borrow)]
-    owner_references: Option<Vec<OwnerReference<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OwnerReference<'a> {
-    #[serde(borrow, default)]
-    api_version: Text<'a>,
-    #[serde(borrow, default)]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    uid: Text<'a>,
-    controller: Option<bool>,
+    #[serde(borrow, default, rename = "ownerReferences")]
+    controller: Controller<'a>,
 }
 
 /// Tells the owner of the pod in a review's body what is to be told.
@@ -69,9 +54,8 @@ fn about(body: &[u8], namespace: &str) -> Option<About> {
     let review: Review<'_> = serde_json::from_slice(body).ok()?;
     let metadata = review.request.object.metadata;
     let owned = |text: &Text<'_>| text.as_str().to_owned();
-    let mut owners = metadata.owner_references.iter().flatten();
     let namespace = namespace.to_owned();
-    if let Some(owner) = owners.find(|owner| owner.controller == Some(true)) {
+    if let Some(owner) = &metadata.controller.0 {
         return Some(About {
             api_version: owned(&owner.api_version),
             kind: owned(&owner.kind),

@@ -56,7 +56,7 @@ async fn tell(
     loop {
         let pods = api.list(&page).await?;
         for pod in pods.items.iter().filter(|pod| lacks_token(pod)) {
-            let tale = tale(pod, namespace);
+            let tale = tale(pod);
             if told.insert(tale.about.clone()) {
                 teller.tell(tale);
             }
@@ -80,33 +80,14 @@ fn lacks_token(pod: &Pod) -> bool {
     off && by_us && !matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-fn tale(pod: &Pod, namespace: &str) -> Tale {
-    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
-    let owner = owners.iter().find(|owner| owner.controller == Some(true));
-    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-    let about = match owner {
-        Some(owner) => About {
-            api_version: owner.api_version.clone(),
-            kind: owner.kind.clone(),
-            namespace: namespace.to_owned(),
-            name: owner.name.clone(),
-            uid: owner.uid.clone(),
-        },
-        None => About {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            namespace: namespace.to_owned(),
-            name: text(pod.metadata.name.as_ref()),
-            uid: text(pod.metadata.uid.as_ref()),
-        },
-    };
+fn tale(pod: &Pod) -> Tale {
     let account =
         pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
     let note = format!(
         "a binding now reaches the service account {account}, but pods of it run without a token, as it had no \
          rights when they started: restart them to give them one"
     );
-    Tale { about, reason: Reason::TokenMissing, note }
+    Tale { about: About::of_pod(&pod.metadata), reason: Reason::TokenMissing, note }
 }
 
 #[cfg(test)]

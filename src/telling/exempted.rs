@@ -63,7 +63,7 @@ pub(super) async fn run(client: Client, prefix: &'static str, teller: Teller, me
 fn apply(pods: &mut Pods, listed: &mut Pods, event: Event<PartialObjectMeta<Pod>>, prefix: &str) {
     let entry = |object: PartialObjectMeta<Pod>| {
         let key = key(&object.metadata);
-        (key, exempted(object.metadata, prefix))
+        (key, exempted(&object.metadata, prefix))
     };
     match event {
         Event::Init => listed.clear(),
@@ -79,29 +79,10 @@ fn key(metadata: &ObjectMeta) -> (String, String) {
 }
 
 /// The label is a hint: what counts are the annotations.
-fn exempted(metadata: ObjectMeta, prefix: &str) -> Exempted {
-    let annotations = metadata.annotations.unwrap_or_default();
-    let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let exemptions = inventory::read(annotations, prefix);
-    let namespace = metadata.namespace.unwrap_or_default();
-    let owners = metadata.owner_references.unwrap_or_default();
-    let about = match owners.into_iter().find(|owner| owner.controller == Some(true)) {
-        Some(owner) => About {
-            api_version: owner.api_version,
-            kind: owner.kind,
-            namespace,
-            name: owner.name,
-            uid: owner.uid,
-        },
-        None => About {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            namespace,
-            name: metadata.name.unwrap_or_default(),
-            uid: metadata.uid.unwrap_or_default(),
-        },
-    };
-    Exempted { about, exemptions }
+fn exempted(metadata: &ObjectMeta, prefix: &str) -> Exempted {
+    let annotations = metadata.annotations.iter().flatten();
+    let annotations = annotations.map(|(key, value)| (key.as_str(), value.as_str()));
+    Exempted { about: About::of_pod(metadata), exemptions: inventory::read(annotations, prefix) }
 }
 
 /// How many pods live on an exemption from each rule, by the shortest time that one of them has left.

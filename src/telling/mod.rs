@@ -11,7 +11,7 @@ mod pace;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::api::PostParams;
+use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
@@ -75,6 +75,31 @@ pub struct About {
     pub name: String,
     /// Its uid.
     pub uid: String,
+}
+
+impl About {
+    /// The controller that a pod says it is of, or the pod itself.
+    fn of_pod(metadata: &ObjectMeta) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let namespace = text(&metadata.namespace);
+        let mut owners = metadata.owner_references.iter().flatten();
+        match owners.find(|owner| owner.controller == Some(true)) {
+            Some(owner) => Self {
+                api_version: owner.api_version.clone(),
+                kind: owner.kind.clone(),
+                namespace,
+                name: owner.name.clone(),
+                uid: owner.uid.clone(),
+            },
+            None => Self {
+                api_version: "v1".to_owned(),
+                kind: "Pod".to_owned(),
+                namespace,
+                name: text(&metadata.name),
+                uid: text(&metadata.uid),
+            },
+        }
+    }
 }
 
 /// Something to tell.

@@ -17,6 +17,9 @@ pub struct Owner<'a> {
     /// `ReplicaSet`
     #[serde(borrow, default)]
     pub kind: Text<'a>,
+    /// Its name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
     /// Which one.
     #[serde(borrow, default)]
     pub uid: Text<'a>,

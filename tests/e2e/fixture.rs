@@ -94,6 +94,10 @@ impl Server {
     }
 }
 
+/// Those that the API server can call.
+const HARDENING: [Server; 6] =
+    [Server::BuiltIn, Server::Enforced, Server::Knowing, Server::Choosing, Server::Outage, Server::ClientCa];
+
 impl Fixture {
     /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries) -> Self {
@@ -101,15 +105,7 @@ impl Fixture {
         // All that it may do is what the manifests' role says.
         least_privilege::account(&cluster, WEBHOOK, &least_privilege::grants()).await;
         let mut webhooks = Vec::new();
-        for server in [
-            Server::BuiltIn,
-            Server::Enforced,
-            Server::Knowing,
-            Server::Choosing,
-            Server::Outage,
-            Server::ClientCa,
-            Server::StrangeCa,
-        ] {
+        for server in HARDENING.into_iter().chain([Server::StrangeCa]) {
             webhooks.push((server, Webhook::start(&cluster, server.settings(&cluster)).await));
         }
         let (binaries, namespaces) = (binaries.clone(), AtomicU32::new(0));
@@ -117,14 +113,7 @@ impl Fixture {
         for server in [Server::Knowing, Server::Choosing] {
             register_validation(&fixture.cluster, server.name(), fixture.webhook(server)).await;
         }
-        for server in [
-            Server::BuiltIn,
-            Server::Enforced,
-            Server::Knowing,
-            Server::Choosing,
-            Server::Outage,
-            Server::ClientCa,
-        ] {
+        for server in HARDENING {
             let namespace = fixture.namespace(server, &[]).await;
             until_called(&namespace.api, &namespace.name, |pod| pods::annotation(pod, HARDENED).is_some())
                 .await;

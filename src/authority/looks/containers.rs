@@ -1,6 +1,7 @@
 //! What is insecure in a container. Where a container says nothing, the pod's own setting counts.
 
 use super::{Look, Seen, cel_list, cel_words, words};
+use crate::rules::capabilities::GIVEN;
 use crate::rules::{probe_host, selinux};
 use crate::view::{Container, PodSecurityContext, Profile, SecurityContext};
 
@@ -97,24 +98,6 @@ pub(super) const RUN_AS_NON_ROOT: &[Look] = &[
             cel_words(&[(groups.to_owned(), "supplemental group 0")])
         },
     },
-];
-
-/// What containerd gives a container that drops nothing.
-const GIVEN: [&str; 14] = [
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "NET_RAW",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
 ];
 
 /// The rest of what Linux has: who adds `ALL` has each of them.

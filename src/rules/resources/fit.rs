@@ -192,16 +192,8 @@ fn highest(
     fine: impl Fn(&[Share]) -> bool,
 ) -> Option<Vec<Share>> {
     let with = |level: i128| shares.iter().map(|share| at(share, level * grain)).collect::<Vec<_>>();
-    let (mut low, mut high) = (0, TOP / grain);
-    while low < high {
-        let middle = low + (high - low + 1) / 2;
-        if fine(&with(middle)) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    Some(with(low)).filter(|shares| fine(shares))
+    let too_high = first(TOP / grain + 1, |level| !fine(&with(level)));
+    Some(with((too_high - 1).max(0))).filter(|shares| fine(shares))
 }
 
 /// With the lowest level that is fine.
@@ -212,16 +204,21 @@ fn lowest(
     fine: impl Fn(&[Share]) -> bool,
 ) -> Option<Vec<Share>> {
     let with = |level: i128| shares.iter().map(|share| at(share, level * grain)).collect::<Vec<_>>();
-    let (mut low, mut high) = (0, TOP / grain);
+    Some(with(first(TOP / grain, |level| fine(&with(level))))).filter(|shares| fine(shares))
+}
+
+/// The first level below `end` from which on it is so, or `end`.
+fn first(end: i128, is_so: impl Fn(i128) -> bool) -> i128 {
+    let (mut low, mut high) = (0, end);
     while low < high {
         let middle = low + (high - low) / 2;
-        if fine(&with(middle)) {
+        if is_so(middle) {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    Some(with(low)).filter(|shares| fine(shares))
+    low
 }
 
 /// Of the pod, as LimitRanger adds up: containers and sidecars together, or the hungriest moment before them.
