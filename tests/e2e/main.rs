@@ -19,6 +19,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Trial};
 use tokio::runtime::{Handle, Runtime};
 
+mod adoption;
 mod api;
 mod authority;
 mod certificates;
@@ -129,6 +130,7 @@ fn tests() -> Vec<Test> {
         resources::tests(),
         selection::tests(),
         shapes::tests(),
+        adoption::tests(),
         authority::tests(),
         telling::tests(),
         token::tests(),
