@@ -6,6 +6,7 @@
 
 pub mod annotation;
 pub mod authority;
+pub mod certificates;
 pub mod cluster;
 mod compensation;
 pub mod docs;
