@@ -98,7 +98,7 @@ async fn rotate(fixture: Arc<Fixture>) {
     assert!(seen.contains(&2), "both authorities were trusted for a while: {seen:?}");
     let made = async |what: &str| {
         stage
-            .sum(&format!("pod_hardener_certificate_rotations_total{{what=\"{what}\",outcome=\"written\"}}"))
+            .sum(&format!("pod_hardener_certificate_rotations_total{{outcome=\"written\",what=\"{what}\"}}"))
             .await
     };
     let (of_authorities, of_certificates) = (made("authority").await, made("certificate").await);
