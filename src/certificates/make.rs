@@ -15,13 +15,8 @@ use super::held::{Authority, Held, Leaf};
 pub(super) const SLACK: Duration = Duration::from_secs(3600);
 
 /// A new authority, and its key as PEM.
-pub(super) fn authority(
-    name: &str,
-    now: OffsetDateTime,
-    life: Duration,
-) -> Result<(Authority, String), rcgen::Error> {
-    let since = now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default();
-    let mut params = params(&format!("{name} authority of {since}"), Vec::new(), now)?;
+pub(super) fn authority(now: OffsetDateTime, life: Duration) -> Result<(Authority, String), rcgen::Error> {
+    let mut params = params(&format!("pod-hardener authority of {}", shown(now)), Vec::new(), now)?;
     params.not_after = now + life;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -40,7 +35,8 @@ pub(super) fn leaf(
 ) -> Result<Leaf, rcgen::Error> {
     let (authority, key) = held.signer().ok_or(rcgen::Error::CouldNotParseCertificate)?;
     let issuer = Issuer::from_ca_cert_der(&authority.der, KeyPair::from_pem(key)?)?;
-    let mut params = params(name, vec![name.to_owned()], now)?;
+    // The Service's name may be too long for a common name, and none looks there.
+    let mut params = params("pod-hardener", vec![name.to_owned()], now)?;
     // One that outlives its authority would look valid, and not be.
     params.not_after = (now + life).min(authority.until);
     params.use_authority_key_identifier_extension = true;
@@ -49,6 +45,11 @@ pub(super) fn leaf(
     let key = KeyPair::generate()?;
     let cert = params.signed_by(&key, &issuer)?.pem();
     Leaf::read(cert.as_bytes(), key.serialize_pem().as_bytes()).ok_or(rcgen::Error::CouldNotParseCertificate)
+}
+
+/// A time for people, in seconds.
+pub(super) fn shown(time: OffsetDateTime) -> String {
+    time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339).unwrap_or_default()
 }
 
 fn params(

@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::elect::{Leads, is_now};
 use super::held::{Authority, Held, Leaf, authorities};
 use super::known::{Known, Registered, Seen};
+use super::make::shown;
 use super::pace::Pace;
 use super::plan::{Change, Next, Situation, Why, is_better, next};
 use super::trust::{Call, is_by};
@@ -97,7 +98,7 @@ impl Tender {
         let Some(leaf) = new.or(self.in_use.as_ref()).cloned() else { return };
         match (self.serve)(&leaf.cert, &leaf.key) {
             Ok(true) => {
-                tracing::info!(until = %leaf.until, "a certificate was put into service");
+                tracing::info!(until = shown(leaf.until), "a certificate was put into service");
                 self.in_use = Some(leaf);
             }
             Ok(false) => {}
@@ -130,7 +131,9 @@ impl Tender {
         self.metrics.certificate_trusted(trouble.is_none());
         let webhooks = calls.map_or(0, <[Call]>::len);
         let line = match &self.in_use {
-            Some(leaf) if webhooks > 0 => format!("trusted by {webhooks} webhooks until {}", leaf.until),
+            Some(leaf) if webhooks > 0 => {
+                format!("trusted by {webhooks} webhooks until {}", shown(leaf.until))
+            }
             _ => "no webhook is registered, so nobody calls".to_owned(),
         };
         let why = trouble.clone();
@@ -188,7 +191,7 @@ impl Tender {
                 self.good = held.filter(|held| is_good(held, now)).or_else(|| self.good.take());
                 match other {
                     Next::Trust(bundle) => self.trust(known, &bundle, now).await,
-                    _ => Ok(self.poll.min(self.lives.settle())),
+                    _ => Ok(self.poll.min(self.lives.settle()).min(self.lives.certificate / 30)),
                 }
             }
         };

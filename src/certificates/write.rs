@@ -45,7 +45,7 @@ pub(super) fn made(
     let key = match key {
         Some(key) => key,
         None => {
-            let (authority, key) = make::authority(name, now, lives.authority)?;
+            let (authority, key) = make::authority(now, lives.authority)?;
             authorities.insert(0, authority);
             key
         }

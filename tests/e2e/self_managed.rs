@@ -1,5 +1,6 @@
 //! `--certificates self-managed`: what the overlay installs is trusted by the API server, and stays so.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -41,7 +42,7 @@ async fn rotate(fixture: Arc<Fixture>) {
     let mut stage = Stage::new(&fixture, &[QUICK, lives].concat()).await;
     stage.start();
     stage.start();
-    stage.register().await;
+    stage.register(&[]);
     stage.until_ready(&[0, 1]).await;
     stage.until_whole().await;
     let first = stage.secret("ca.crt").await.expect("an authority");
@@ -116,9 +117,15 @@ async fn heal(fixture: Arc<Fixture>) {
     stage.start();
     // Nobody calls them yet, so nobody distrusts them: a tool that waits for them before it registers them goes on.
     stage.until_ready(&[0, 1]).await;
-    stage.register().await;
+    stage.register(&[]);
     stage.until_whole().await;
     stage.until_ready(&[0, 1]).await;
+    // What is not in the manifests stays as it is when they are applied again.
+    for how in [&[][..], &["--server-side", "--force-conflicts"]] {
+        stage.register(how);
+    }
+    let missing = stage.sum("pod_hardener_certificate_heals_total{cause=\"bundle-missing\"}").await;
+    assert!(missing == 2.0, "one for each configuration: {missing}");
     let (ours, certificate) =
         (stage.secret("ca.crt").await.expect("ours"), stage.secret("tls.crt").await.expect("one"));
     assert_eq!(authorities(&ours), 1);
@@ -143,7 +150,7 @@ async fn heal(fixture: Arc<Fixture>) {
     }
     for kind in KINDS {
         stage.api.delete(&configuration(kind)).await.expect("a deletion");
-        stage.register_one(kind).await;
+        stage.register_one(kind, &[]);
         stage.until_whole().await;
     }
     assert!(stage.sum("pod_hardener_certificate_heals_total{cause=\"bundle-foreign\"}").await >= 4.0);
@@ -194,6 +201,15 @@ async fn heal(fixture: Arc<Fixture>) {
     for replica in &stage.replicas {
         handshake(replica.listen, &ours).await.expect("still served");
     }
+    // Who starts now waits, and says for what.
+    stage.start();
+    until_ok("it says what it waits for", async || {
+        let said = stage.replicas[2].readiness().await;
+        let is_said =
+            |text: &str| text.contains("[-] certificates: the Secret: ") && !text.contains("not listed yet");
+        if said.as_ref().is_err_and(|text| is_said(text)) { Ok(()) } else { Err(format!("{said:?}")) }
+    })
+    .await;
     stage.cluster.start_api_server().await;
     stage.api.delete(SECRET).await.expect("a deletion");
     let back = async || (stage.secret("ca.crt").await, stage.secret("tls.crt").await);
@@ -206,13 +222,42 @@ async fn heal(fixture: Arc<Fixture>) {
     })
     .await;
     stage.until_whole().await;
-    stage.until_ready(&[0, 1]).await;
+    stage.until_ready(&[0, 1, 2]).await;
     stage.stop();
+    role_is_what_it_takes(&stage);
+}
+
+/// Nothing was forbidden, and every verb of the role was of use.
+fn role_is_what_it_takes(stage: &Stage) {
+    let requests = stage.requests();
+    let used = |resource: &str, verb: &str| {
+        requests.iter().any(|(this, how, code)| this == resource && how == verb && *code < 300)
+    };
+    // An API server that has just started forbids what it allows a moment later.
+    let forbidden: Vec<_> =
+        requests.iter().filter(|(what, verb, code)| *code == 403 && !used(what, verb)).collect();
+    assert!(forbidden.is_empty(), "{forbidden:?}");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/components/self-managed/rbac.yaml");
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(&std::fs::read_to_string(file).expect("the roles")).expect("YAML");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut verbs = 0;
+    for rule in objects.iter().flat_map(|object| list(&object["rules"])) {
+        for (resource, verb) in list(&rule["resources"])
+            .iter()
+            .flat_map(|r| list(&rule["verbs"]).into_iter().map(move |v| (r.clone(), v)))
+        {
+            let (resource, verb) = (resource.as_str().expect("a name"), verb.as_str().expect("a verb"));
+            assert!(used(resource, verb), "{verb} on {resource} is not needed: {requests:?}");
+            verbs += 1;
+        }
+    }
+    assert_eq!(verbs, 13);
 }
 
 async fn lead(fixture: Arc<Fixture>) {
     let mut stage = Stage::new(&fixture, &QUICK).await;
-    stage.register().await;
+    stage.register(&[]);
     stage.start();
     stage.until_ready(&[0]).await;
     stage.start();

@@ -194,8 +194,9 @@ fn who_remembers_nothing_makes_a_new_authority_beside_those_that_are_trusted() {
 #[test]
 fn every_part_of_the_secret_is_put_right() {
     type Break = fn(&mut Held);
+    type Steps = &'static [&'static str];
     // What is broken, what is told of it, and what is done with and without memory.
-    let table: [(&str, Break, Heal, &[&str], &[&str]); 5] = [
+    let table: [(&str, Break, Heal, Steps, Steps); 5] = [
         (
             "all",
             |held| *held = Held::default(),

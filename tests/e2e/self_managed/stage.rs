@@ -1,13 +1,15 @@
 //! A cluster of its own, what the manifests' overlay says installed in it, and replicas behind their Service.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::crypto::ring;
@@ -27,6 +29,8 @@ pub(super) const SECRET: &str = "/api/v1/namespaces/pod-hardener/secrets/pod-har
 pub(super) const LEASE: &str =
     "/apis/coordination.k8s.io/v1/namespaces/pod-hardener/leases/pod-hardener-certificates";
 pub(super) const KINDS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+/// The replicas, to the API server.
+const ACCOUNT: &str = "system:serviceaccount:pod-hardener:pod-hardener";
 /// By which the API server calls the Service.
 const NAME: &str = "pod-hardener.pod-hardener.svc";
 /// Where pods are made.
@@ -35,6 +39,9 @@ pub(super) const SHOP: &str = "shop";
 pub(super) fn configuration(kind: &str) -> String {
     format!("/apis/admissionregistration.k8s.io/v1/{kind}/pod-hardener")
 }
+
+/// Ports, and whether who listens there is ready.
+type Backends = Arc<Mutex<Vec<(u16, Arc<AtomicBool>)>>>;
 
 /// One server.
 pub(super) struct Replica {
@@ -71,14 +78,25 @@ pub(super) struct Stage {
     objects: Vec<Value>,
     settings: Vec<String>,
     kubeconfig: PathBuf,
-    backends: Arc<std::sync::Mutex<Vec<(u16, Arc<AtomicBool>)>>>,
+    backends: Backends,
     port: u16,
+    /// With what the API server notes of our requests.
+    audit: TempDir,
 }
 
 impl Stage {
     /// All but the webhook configurations and the replicas. `settings` are variables of their environment.
     pub(super) async fn new(fixture: &Fixture, settings: &[&str]) -> Self {
-        let cluster = Cluster::bare(&fixture.binaries, &[]).await;
+        let audit = TempDir::with_prefix("pod-hardener-audit-").expect("a folder");
+        let policy = json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+            "rules": [{"level": "Metadata", "users": [ACCOUNT]}, {"level": "None"}]});
+        let [policy_file, log] = ["policy.json", "audit.log"].map(|name| audit.path().join(name));
+        std::fs::write(&policy_file, policy.to_string()).expect("a file");
+        let args = [
+            format!("--audit-policy-file={}", policy_file.display()),
+            format!("--audit-log-path={}", log.display()),
+        ];
+        let cluster = Cluster::bare(&fixture.binaries, &args.each_ref().map(String::as_str)).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/overlays/self-managed");
         let output =
             cluster.kubectl(&["kustomize", folder.to_str().expect("UTF-8")]).output().expect("kubectl");
@@ -99,6 +117,7 @@ impl Stage {
             kubeconfig: PathBuf::new(),
             backends,
             port,
+            audit,
         };
         stage.install().await;
         stage
@@ -110,7 +129,8 @@ impl Stage {
             &["ServiceAccount"],
             &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
         ] {
-            self.apply(kinds);
+            let is_of = |object: &&Value| kinds.iter().any(|kind| object["kind"] == *kind);
+            self.apply(&self.objects.iter().filter(is_of).collect::<Vec<_>>(), &[]);
         }
         let created = async |path: &str, object: Value| {
             let created = self.api.create(path, &object).await;
@@ -131,25 +151,24 @@ impl Stage {
         self.kubeconfig = self.cluster.kubeconfig("replica");
     }
 
-    fn apply(&self, kinds: &[&str]) {
-        let items: Vec<&Value> =
-            self.objects.iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind)).collect();
+    fn apply(&self, items: &[&Value], args: &[&str]) {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
         let file = self.cluster.folder().join("objects.json");
         std::fs::write(&file, list.to_string()).expect("a file");
-        let file = file.to_str().expect("UTF-8");
-        let output = self.cluster.kubectl(&["apply", "--filename", file]).output().expect("kubectl");
+        let words = [&["apply", "--filename", file.to_str().expect("UTF-8")], args].concat();
+        let output = self.cluster.kubectl(&words).output().expect("kubectl");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Registers the webhooks as the manifests do, but that a failed call is a failed request.
-    pub(super) async fn register(&self) {
+    pub(super) fn register(&self, args: &[&str]) {
         for kind in KINDS {
-            self.register_one(kind).await;
+            self.register_one(kind, args);
         }
     }
 
-    pub(super) async fn register_one(&self, kind: &str) {
+    /// One of both; `args` say how to apply it.
+    pub(super) fn register_one(&self, kind: &str, args: &[&str]) {
         let named = |object: &&Value| {
             object["kind"].as_str().is_some_and(|name| format!("{}s", name.to_lowercase()) == kind)
         };
@@ -160,8 +179,7 @@ impl Stage {
             webhook["failurePolicy"] = json!("Fail");
             webhook["timeoutSeconds"] = json!(10);
         }
-        let created = self.api.create(configuration(kind).trim_end_matches("/pod-hardener"), &object).await;
-        created.unwrap_or_else(|refused| panic!("{kind}: {refused:?}"));
+        self.apply(&[&object], args);
     }
 
     /// Starts another replica.
@@ -273,6 +291,18 @@ impl Stage {
         sum
     }
 
+    /// What the replicas did to this resource: the verbs, and the API server's answers.
+    pub(super) fn requests(&self) -> BTreeSet<(String, String, u64)> {
+        let log = std::fs::read_to_string(self.audit.path().join("audit.log")).expect("a log");
+        let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let request = |entry: Value| {
+            let code = entry["responseStatus"]["code"].as_u64().unwrap_or_default();
+            (text(&entry["objectRef"]["resource"]), text(&entry["verb"]), code)
+        };
+        entries.map(request).collect()
+    }
+
     pub(super) fn stop(&self) {
         self.replicas.iter().for_each(|replica| replica.process.stop());
         self.cluster.stop();
@@ -295,7 +325,7 @@ async fn probe(admin: u16, ready: Arc<AtomicBool>) {
 }
 
 /// As a Service does: each connection goes to one that is ready.
-async fn forward(listener: TcpListener, backends: Arc<std::sync::Mutex<Vec<(u16, Arc<AtomicBool>)>>>) {
+async fn forward(listener: TcpListener, backends: Backends) {
     let turn = AtomicUsize::new(0);
     loop {
         let Ok((mut client, _)) = listener.accept().await else { continue };
