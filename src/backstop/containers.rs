@@ -7,6 +7,7 @@ use super::shared::{
 };
 use crate::authority::cel_list;
 use crate::rules::{capabilities as rule, selinux as selinux_rule};
+use crate::tuning::FORBIDDEN;
 
 /// Whether a container is privileged.
 fn is_privileged() -> String {
@@ -150,8 +151,34 @@ pub(super) fn seccomp() -> String {
 pub(super) fn read_only_root_filesystem() -> String {
     const RULE: &str = "read-only-root-filesystem";
     let read_only = own("readOnlyRootFilesystem");
-    let writable = format!("{read_only}.hasValue() ? !{read_only}.value() && {} : true", is_enforced(RULE));
-    on_linux(&each(RULE, &writable))
+    let enforced = is_enforced(RULE);
+    let container = format!(
+        "{read_only}.hasValue() ? ({read_only}.value() ? variables.isNew && {} : {enforced}) : true",
+        lacks_a_path()
+    );
+    on_linux(&each(RULE, &container))
+}
+
+/// Whether nothing is mounted on a path that an annotation asks for. Of paths and mounts only those count that are
+/// written in the plainest way: what the webhook refuses, or finds mounted in another spelling, is not to be denied.
+fn lacks_a_path() -> String {
+    const PLAIN: &str = "r'^(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$'";
+    let key = "variables.prefix + '/writable-paths'";
+    let asked = format!(
+        "[variables.notes[?{key}], variables.notes[?c.name + '.' + {key}]].filter(t, t.hasValue()).map(t, \
+         t.value().split(',').map(p, p.trim()))"
+    );
+    let forbidden = format!(
+        "{}.exists(r, p == r || p.startsWith(r + '/') || '/var' + p == r || ('/var' + p).startsWith(r + '/'))",
+        cel_list(FORBIDDEN)
+    );
+    let taken = "c.?volumeMounts.orValue([]).map(m, string(m.mountPath)) + \
+                 c.?volumeDevices.orValue([]).map(d, string(d.devicePath))";
+    format!(
+        "{asked}.exists(paths, paths.size() <= 32 && paths.exists(p, p.size() <= 255 && p.matches({PLAIN}) && \
+         !p.startsWith('/lib') && !{forbidden} && \
+         !({taken}).exists(m, !m.matches({PLAIN}) || p == m || p.startsWith(m + '/'))))"
+    )
 }
 
 pub(super) fn proc_mount() -> String {

@@ -3,7 +3,7 @@
 use super::candidates::{Candidates, texts};
 use crate::policy::Policy;
 use crate::rules::RuleSet;
-use crate::rules::run_as_non_root::Strategy;
+use crate::rules::run_as_non_root::{Strategy, UID_RANGE};
 
 /// By name, in the order in which one needs another.
 pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<(String, String)> {
@@ -40,8 +40,8 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<(String, String)> {
 
 /// The name of the pod's account.
 pub(super) fn account() -> String {
-    "[variables.spec.?serviceAccountName.orValue(''), variables.spec.?serviceAccount.orValue(''), 'default']\
-     .filter(n, n != '')[0]"
+    "[string(variables.spec.?serviceAccountName.orValue('')), string(variables.spec.?serviceAccount.orValue('')), \
+     'default'].filter(n, n != '')[0]"
         .to_owned()
 }
 
@@ -73,9 +73,12 @@ pub(super) fn covers_all(rule: &str) -> String {
     )
 }
 
-/// The names of the containers for which it is so.
+/// The names of the containers for which it is so, and which are not exempted.
 pub(super) fn each(rule: &str, is_so: &str) -> String {
-    format!("variables.slots.filter(c, {} && ({is_so})).map(c, string(c.name))", covers(rule))
+    format!(
+        "[variables.exempting.filter(e, '{rule}' in e.rules).map(e, e.container)].map(exempted, \
+         variables.slots.filter(c, !(c.name in exempted) && ({is_so})).map(c, string(c.name)))[0]"
+    )
 }
 
 /// The pod itself, where it is so.
@@ -109,9 +112,11 @@ pub(super) fn is_id(text: &str) -> String {
     format!("({trimmed}.matches(r'^[+]?0*[1-9][0-9]{{0,9}}$') && int({trimmed}) <= 2147483647)")
 }
 
-/// Whether ids are always those of the policy: a namespace's range may leave the group out.
+/// Whether ids are those of the policy: a namespace's range leaves the group out.
 pub(super) fn has_fixed_ids(candidates: &Candidates<'_>) -> String {
-    candidates.by_policy(|policy| (policy.rules.run_as_non_root.strategy == Strategy::Fixed).to_string())
+    let fixed =
+        candidates.by_policy(|policy| (policy.rules.run_as_non_root.strategy == Strategy::Fixed).to_string());
+    format!("({fixed} || !('{UID_RANGE}' in dyn(namespaceObject).?metadata.?annotations.orValue({{}})))")
 }
 
 /// A list of texts in CEL that depends on the policy.
