@@ -36,10 +36,14 @@ fn changing(policies: &PolicySet, case: &Case) -> Vec<&'static str> {
 #[test]
 fn what_the_engine_would_change() {
     let policies = policies();
+    let mut wrong = Vec::new();
     for case in cases() {
         let changing = changing(&policies, &case);
-        assert_eq!(changing, case.rules, "{} under {}: {}", case.name, case.policy, case.pod);
+        if changing != case.rules {
+            wrong.push(format!("{} under {}: {changing:?}, not {:?}", case.name, case.policy, case.rules));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
