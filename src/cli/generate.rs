@@ -47,6 +47,9 @@ Examples:
         /// What becomes of a pod that is neither hardened nor exempted
         #[arg(long, value_enum, ignore_case = true, default_value_t = Consequence::Deny)]
         action: Consequence,
+        /// A namespace in which nothing is denied, such as that of the cluster's network; may be repeated
+        #[arg(long, value_name = "NAMESPACE")]
+        leave_out: Vec<String>,
         /// Take the custom resources of the cluster too, as serve does
         #[arg(long)]
         from_cluster: bool,
@@ -107,7 +110,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
                 Err(error) => Ok(refuse(&error)),
             }
         }
-        Command::AdmissionPolicy { policy, action, from_cluster, cluster } => {
+        Command::AdmissionPolicy { policy, action, leave_out, from_cluster, cluster } => {
             let named = match load(policy) {
                 Ok(policies) => policies,
                 Err(error) => return Ok(refuse(&error.to_string())),
@@ -118,7 +121,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
                 known.notes.iter().for_each(|note| say::warning(note));
                 policies = together(known.policies, policies);
             }
-            print(&backstop::documents(&PolicySet::new(policies), (*action).into()))
+            print(&backstop::documents(&PolicySet::new(policies), (*action).into(), leave_out))
         }
     }
 }
