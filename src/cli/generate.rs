@@ -4,6 +4,9 @@ use std::io::{self, Write as _};
 
 use pod_hardener::authority::policy::{self, Settings};
 use pod_hardener::manifest::to_yaml;
+use pod_hardener::native::Native;
+use time::Date;
+use time::macros::format_description;
 
 use super::{Exit, say};
 
@@ -26,6 +29,27 @@ Example:
         #[arg(long, value_enum, ignore_case = true, default_value_t = Action::Deny)]
         action: Action,
     },
+    /// Write the hardening as the API server's own: a MutatingAdmissionPolicy and its binding
+    #[command(after_help = "\
+For Kubernetes 1.36 and later, instead of the webhook or beside it: there is nothing to run. It does what CEL can
+express; how it differs stands at the head of what is written, and in docs/native.md.
+
+Example:
+  pod-hardener generate mutating-admission-policy --policy policy.yaml | kubectl apply -f -")]
+    MutatingAdmissionPolicy {
+        /// The policy: a preset, or a file with one
+        #[arg(long, value_name = "NAME|FILE", default_value = "restricted")]
+        policy: String,
+        /// Takes this day for today, since CEL knows no clock: honours exemptions that end later, until it is written
+        /// anew [default: honours none that ends]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+        as_of: Option<Date>,
+    },
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    let date = Date::parse(text, format_description!("[year]-[month]-[day]"));
+    date.map_err(|_| "write a date, such as 2027-01-31".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -49,20 +73,33 @@ impl From<Action> for policy::Action {
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
-    let Command::ExemptionPolicy { policy, action } = command;
-    let settings = match pod_hardener::policy::load(policy) {
-        Ok(policies) => Settings::of_all(&policies).map_err(|error| error.to_string()),
-        Err(error) => Err(format!("{error}")),
+    let text = match command {
+        Command::ExemptionPolicy { policy, action } => exemption_policy(policy, *action),
+        Command::MutatingAdmissionPolicy { policy, as_of } => mutating_admission_policy(policy, *as_of),
     };
-    let settings = match settings {
-        Ok(settings) => settings,
+    match text {
+        Ok(text) => io::stdout().lock().write_all(text.as_bytes())?,
         Err(error) => {
             say::error(&error);
             return Ok(Exit::Usage);
         }
-    };
-    let [check, binding] = policy::documents(&settings, (*action).into());
-    let text = format!("{}---\n{}", to_yaml(&check), to_yaml(&binding));
-    io::stdout().lock().write_all(text.as_bytes())?;
+    }
     Ok(Exit::Done)
+}
+
+fn exemption_policy(policy: &str, action: Action) -> Result<String, String> {
+    let policies = pod_hardener::policy::load(policy).map_err(|error| error.to_string())?;
+    let settings = Settings::of_all(&policies).map_err(|error| error.to_string())?;
+    let [check, binding] = policy::documents(&settings, action.into());
+    Ok(format!("{}---\n{}", to_yaml(&check), to_yaml(&binding)))
+}
+
+fn mutating_admission_policy(policy: &str, as_of: Option<Date>) -> Result<String, String> {
+    let policies = pod_hardener::policy::load(policy).map_err(|error| error.to_string())?;
+    let [one] = policies.policies() else {
+        return Err(format!("{policy} holds {} policies: name a file with one", policies.policies().len()));
+    };
+    let native = Native::new(one, as_of);
+    let documents: Vec<String> = native.documents().map(to_yaml).collect();
+    Ok(native.head(one) + &documents.join("---\n"))
 }

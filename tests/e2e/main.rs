@@ -39,6 +39,7 @@ mod least_privilege;
 mod limits;
 mod manifests;
 mod mirror;
+mod native;
 mod other_mutator;
 mod outage;
 mod outage_of_api_server;
@@ -52,6 +53,9 @@ mod reinvocation;
 mod resources;
 mod selection;
 mod shapes;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with other targets")]
+mod support;
 mod telling;
 mod token;
 mod validating;
@@ -120,6 +124,7 @@ fn tests() -> Vec<Test> {
         limits::tests(),
         least_privilege::tests(),
         mirror::tests(),
+        native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
         pod_security::tests(),
