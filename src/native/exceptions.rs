@@ -23,7 +23,8 @@ pub const EXCEPTIONS: &[Exception] = &[
     exception(
         "expiry",
         "CEL knows no clock. An exemption with an end is not honoured, unless `--as-of DATE` says which day to take for \
-         today: then those are honoured that end later, until the policy is written anew.",
+         today: then those are honoured that end later (`2027-01-31`, `2027-01-31T12:00:00Z`), until the policy is \
+         written anew.",
     ),
     exception(
         "authority",
@@ -40,13 +41,14 @@ pub const EXCEPTIONS: &[Exception] = &[
     ),
     exception(
         "bindings",
-        "Whom role bindings reach is not known: `service-account-token` with `scope: unbound-accounts` takes the token from \
-         pods of the account `default`, bound or not, and from no others.",
+        "Whom role bindings reach is not known: `service-account-token` is left out, unless policy says `scope: \
+         default-account` or `scope: all`.",
     ),
     exception(
         "account",
-        "The service account's own `automountServiceAccountToken` and annotations are not seen. A pod of the account \
-         `default` that needs its token says so itself: `automountServiceAccountToken: true`.",
+        "The service account's own `automountServiceAccountToken` and annotations are not seen: where \
+         `service-account-token` is applied, only the pod's own `automountServiceAccountToken: true` keeps the token, and \
+         the pod's own annotations and labels of a workload identity.",
     ),
     exception(
         "limit-ranges",

@@ -23,6 +23,7 @@ use crate::annotation::{MIRROR, RUN_AS_GROUP, RUN_AS_USER};
 use crate::authority::controllers;
 use crate::policy::{POLICY_LABEL, Policy, Preset, Selector};
 use crate::rules::run_as_non_root::Strategy;
+use crate::rules::service_account_token::Scope;
 use crate::rules::{RuleId, RuleSet};
 use cel::{any, text};
 use exempt::Terms;
@@ -46,16 +47,17 @@ pub struct Native {
     pub bindings: Vec<Value>,
 }
 
-/// The rules of a policy that the native policy applies: those in force, if CEL can express them.
+/// The rules of a policy that the native policy applies: those in force, where CEL can express them and know what they
+/// depend on.
 #[must_use]
 pub fn applied(policy: &Policy) -> RuleSet {
-    let by_range = policy.rules.run_as_non_root.strategy == Strategy::NamespaceRange;
-    let expressed = |rule: &RuleId| {
-        policy.mode(*rule).is_in_force()
-            && !REPORTING.contains(rule)
-            && !(by_range && *rule == RuleId::run_as_non_root)
+    let unknown = |rule: RuleId| match rule {
+        RuleId::run_as_non_root => policy.rules.run_as_non_root.strategy == Strategy::NamespaceRange,
+        RuleId::service_account_token => policy.rules.service_account_token.scope == Scope::UnboundAccounts,
+        _ => REPORTING.contains(&rule),
     };
-    RuleId::ALL.iter().copied().filter(expressed).collect()
+    let rules = RuleId::ALL.iter().copied();
+    rules.filter(|rule| policy.mode(*rule).is_in_force() && !unknown(*rule)).collect()
 }
 
 impl Native {

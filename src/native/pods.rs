@@ -85,7 +85,7 @@ fn low_ports(program: &mut Program<'_>) {
     program.set_in_pod(format!("{needs} && {sysctls}.size() > 0"), "'/sysctls/-'", &sysctl);
 }
 
-/// Whether the pod loses its token, and the volumes that go with it: as in files, where no bindings are known.
+/// Whether the pod loses its token, and the volumes that go with it.
 pub(super) fn token(program: &mut Program<'_>) {
     let rule = RuleId::service_account_token;
     if !program.applies(rule) {

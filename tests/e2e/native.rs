@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pod_hardener::facts::Facts;
-use pod_hardener::native::Native;
+use pod_hardener::native::{Native, applied};
 use pod_hardener::policy::{Policy, PolicySet, parse};
+use pod_hardener::rules::{Mode, RuleId};
 use serde_json::{Value, json};
 use time::Date;
 use time::macros::date;
@@ -19,7 +20,7 @@ use crate::pods::{self, as_sent};
 use crate::{Test, generated, test};
 
 mod cases;
-mod ephemeral;
+mod others;
 
 /// By this label a namespace comes under a policy of these tests.
 const LABEL: &str = "e2e-native";
@@ -28,6 +29,8 @@ const LABEL: &str = "e2e-native";
 const EVERYTHING: &str = "{preset: enforced, rules: {user-namespace: {mode: enforce}, service-links: {mode: default}, \
     service-account-token: {scope: all}, read-only-root-filesystem: {writablePaths: [/tmp, /tmp/deep, /var/tmp/], \
     sizeLimit: ''}, run-as-non-root: {fsGroup: 2000}, capabilities: {allowed: [net_bind_service, CHOWN]}}}";
+
+const ENFORCED: &str = "{preset: enforced, rules: {service-account-token: {scope: default-account}}}";
 
 const PUBLIC: Corpus =
     Corpus { name: "public", samples: || crate::manifests::samples(&corpus()), at_least: 240 };
@@ -40,9 +43,9 @@ pub(crate) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for collection in [PUBLIC, TRICKY, GENERATED, FIXTURES] {
         for (name, spec) in
-            [("restricted", "{preset: restricted}"), ("enforced", "{preset: enforced}"), ("all", EVERYTHING)]
+            [("restricted", "{preset: restricted}"), ("enforced", ENFORCED), ("all", EVERYTHING)]
         {
-            let bound = test(&format!("native::agrees::{name}::{}", collection.name), move |fixture| {
+            let bound = native_test(&format!("native::agrees::{name}::{}", collection.name), move |fixture| {
                 agreement(fixture, collection, name, spec)
             });
             let is_public = collection.name == PUBLIC.name;
@@ -50,8 +53,40 @@ pub(crate) fn tests() -> Vec<Test> {
         }
     }
     tests.extend(cases::tests());
-    tests.extend(ephemeral::tests());
+    tests.extend(others::tests());
     tests
+}
+
+/// A test that needs the API: it is stable since 1.36.
+fn native_test<F, T>(name: &str, run: F) -> Test
+where
+    F: FnOnce(Arc<Fixture>) -> T + Send + 'static,
+    T: Future<Output = ()>,
+{
+    let name = name.to_owned();
+    let named = name.clone();
+    test(&named, async move |fixture: Arc<Fixture>| {
+        let served = fixture.cluster.api(ADMIN).get(&path("mutatingadmissionpolicies")).await;
+        if served.is_ok_and(|answer| answer.object["kind"] == "MutatingAdmissionPolicyList") {
+            run(fixture).await;
+        } else {
+            println!("{name}: this Kubernetes has no MutatingAdmissionPolicy in v1");
+        }
+    })
+}
+
+fn path(resource: &str) -> String {
+    format!("/apis/admissionregistration.k8s.io/v1/{resource}")
+}
+
+/// The policy with the rules that its native one applies, and no others.
+fn only_applied(policy: &Policy) -> Policy {
+    let mut only = policy.clone();
+    let applied = applied(policy);
+    for rule in RuleId::ALL.iter().filter(|rule| !applied.contains(**rule)) {
+        only.modes[*rule as usize] = Mode::Off;
+    }
+    only
 }
 
 /// The pods of the golden files; many are no whole pods, and the API server takes them no more than their tests need.
@@ -96,19 +131,22 @@ pub(crate) async fn with_native<T>(
     fixture
         .with_temp_namespace(server, &[(LABEL, &label)], async |namespace| {
             let api = fixture.cluster.api(ADMIN);
-            let path = |resource: &str| format!("/apis/admissionregistration.k8s.io/v1/{resource}");
             api.create(&path("mutatingadmissionpolicies"), &document).await.expect("a policy");
             api.create(&path("mutatingadmissionpolicybindings"), &binding).await.expect("a binding");
-            // It is in force when it does something; what it is then.
-            let plain = pods::plain_with("plain", json!({"hostPID": true, "enableServiceLinks": true}));
+            let plain = pods::plain("plain");
             until("the policy is in force", async || match namespace.try_pod(&plain).await {
-                Ok(accepted) => accepted.object["spec"]["automountServiceAccountToken"] == false,
+                Ok(accepted) => is_in_force(&accepted.object),
                 Err(refused) => panic!("{}", refused.message),
             })
             .await;
             test(namespace).await
         })
         .await
+}
+
+/// Every policy of these tests does at least that.
+fn is_in_force(pod: &Value) -> bool {
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] == false
 }
 
 /// What there is to compare: the specification, and the annotations but for our own.
@@ -198,7 +236,7 @@ pub(crate) async fn both(
 async fn agreement(fixture: Arc<Fixture>, corpus: Corpus, name: &str, spec: &str) {
     let samples = taken_without_us(&fixture, corpus).await;
     let policy = policy(&format!("{name}-{}", corpus.name), spec);
-    let policies = PolicySet::new(vec![policy.clone()]);
+    let policies = PolicySet::new(vec![only_applied(&policy)]);
     let plain = async |plain: &Namespace| {
         prepare(plain, &samples).await;
         with_native(&fixture, &policy, None, Server::None, async |native| {

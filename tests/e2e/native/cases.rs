@@ -11,7 +11,7 @@ use super::{Both, TODAY, both, comparable, policy, with_native, without_names};
 use crate::fixture::{Fixture, HARDENED, Namespace, Server};
 use crate::pods;
 use crate::support::facts;
-use crate::{Test, test};
+use crate::Test;
 
 /// A pod of which the two make something different, and why.
 struct Case {
@@ -24,8 +24,8 @@ struct Case {
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test("native::every_exception_is_one", every_exception),
-        test("native::exemptions_end_as_of_the_day_given", dates),
+        super::native_test("native::every_exception_is_one", every_exception),
+        super::native_test("native::exemptions_end_as_of_the_day_given", dates),
     ]
 }
 
@@ -98,7 +98,12 @@ fn cases() -> Vec<Case> {
             annotated(json!({exempt: "run-as-non-root", reason: "a test"})),
         ),
         case("bindings", RESTRICTED, json!({"account": {"bound": false}}), other_account),
-        case("account", RESTRICTED, json!({"account": {"bound": false, "automount": true}}), plain()),
+        case(
+            "account",
+            "{preset: restricted, rules: {service-account-token: {scope: default-account}}}",
+            json!({"account": {"bound": false, "automount": true}}),
+            plain(),
+        ),
         case(
             "limit-ranges",
             RESTRICTED,
@@ -174,7 +179,7 @@ async fn differs(namespaces: [&Namespace; 2], policies: PolicySet, case: &Case) 
 /// With a day to go by, an exemption counts as it does for the engine on that day.
 async fn dates(fixture: Arc<Fixture>) {
     let policy = policy("dates", "{preset: restricted, exemptions: {maxDays: 365}}");
-    let policies = PolicySet::new(vec![policy.clone()]);
+    let policies = PolicySet::new(vec![super::only_applied(&policy)]);
     let ends = [
         "2027-06-30",
         "2027-06-31",
