@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use hyper::header::CONNECTION;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -15,6 +16,7 @@ use super::error::ServeError;
 use super::listener::accept;
 use super::mutate::Webhook;
 use super::phase::{Phase, Phases};
+use super::respond::with;
 use super::stall::Stall;
 use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
 use super::workers::Workers;
@@ -219,6 +221,7 @@ impl Server {
         next(&mut signals).await;
         tracing::info!("shutting down: not ready any more");
         admin.ready.store(false, Ordering::Relaxed);
+        phase.send_replace(Phase::Leaving);
         let leaving = async {
             if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
                 reporting.abort();
@@ -290,7 +293,12 @@ async fn serve_webhook(
                 Ok(stream) => stream,
                 Err(failure) => return tls.metrics.handshake_failures.count(failure),
             };
-            let answer = |request| tls.webhook.answer(request);
+            let leaving = phases.clone();
+            let answer = async |request| {
+                let answered = tls.webhook.answer(request).await;
+                // Who comes back goes elsewhere: an idle connection that is closed may have a request on its way.
+                if leaving.has_come(Phase::Leaving) { with(answered, CONNECTION, "close") } else { answered }
+            };
             if let Err(failure) = connection::serve(stream, patience, phases, answer).await {
                 tls.metrics.connection_failures.count(failure);
             }
