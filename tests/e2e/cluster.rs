@@ -102,6 +102,17 @@ impl Cluster {
         self.processes.remove(0).stop();
     }
 
+    /// One of its programs.
+    pub(crate) fn process(&self, name: &str) -> &Process {
+        self.processes.iter().find(|process| process.name() == name).expect("a program of the cluster")
+    }
+
+    /// Waits until the API server answers.
+    pub(crate) async fn until_answers(&self) {
+        let api = self.api(ADMIN);
+        until("the API server is ready", async || api.get("/readyz").await.is_ok()).await;
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

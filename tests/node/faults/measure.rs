@@ -1,0 +1,102 @@
+//! A fault, and three loads beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{Fault, Harm};
+use crate::cluster::{ADMIN, DEVELOPER, REFUSED, until};
+use crate::fixture::Fixture;
+use crate::load::{self, Attempt, Counts, Outcome, Pace};
+
+/// How many pods each load creates at least, if the tests are not told.
+const PODS: u32 = 60;
+
+/// Set by `cargo xtask faults`.
+const PODS_VARIABLE: &str = "FAULTS_PODS";
+
+/// Where the webhook is not called: what the API server does without us.
+const ELSEWHERE: &str = "kube-system";
+
+/// So many in a row, and all is well.
+const STREAK: usize = 10;
+
+/// What became of the three loads.
+pub(crate) struct Measured {
+    pub(crate) ours: Counts,
+    pub(crate) without_us: Counts,
+    /// From when all could be well again until it was.
+    pub(crate) recovery: Duration,
+}
+
+pub(crate) async fn measure(fixture: &Arc<Fixture>, fault: &Fault) -> Measured {
+    let name = fault.name.replace("::", "-").replace('_', "-");
+    let ours = fixture.namespace(&name).await.name;
+    until_well(fixture, &ours).await;
+    let (over, watched) = watch::channel(false);
+    let pace = pace(fault);
+    // As users of their own: the API server bounds what one user may have under way. And as tasks: what
+    // happens may keep this thread.
+    let start = |user: &str, namespace: &str| {
+        let api = fixture.cluster.api(user);
+        tokio::spawn(load::create(api, namespace.to_owned(), pace, watched.clone()))
+    };
+    let (with_us, without_us) = (start(DEVELOPER, &ours), start(REFUSED, ELSEWHERE));
+    sleep(pace.every * (pace.pods / 8)).await;
+    let healed = (fault.run)(Arc::clone(fixture)).await;
+    over.send_replace(true);
+    let with_us = with_us.await.expect("a load");
+    let without_us = without_us.await.expect("a load");
+    let probes = until_well(fixture, &ours).await;
+    let bad = with_us.iter().chain(&probes).filter(|attempt| attempt.outcome != Outcome::Hardened);
+    let last = bad.map(|attempt| attempt.sent).max();
+    let recovery = last.map_or(Duration::ZERO, |last| last.saturating_duration_since(healed));
+    for namespace in [&*ours, ELSEWHERE] {
+        load::remove(&fixture.cluster.api(ADMIN), namespace).await;
+    }
+    Measured { ours: Counts::of(&with_us), without_us: Counts::of(&without_us), recovery }
+}
+
+fn pace(fault: &Fault) -> Pace {
+    let told = std::env::var(PODS_VARIABLE).ok();
+    let pods = told.map_or(PODS, |told| told.parse().expect("a number of pods"));
+    Pace { pods, every: Duration::from_secs(fault.seconds.into()) / pods }
+}
+
+/// Asks until every pod is hardened, for a while; what came of it.
+async fn until_well(fixture: &Fixture, namespace: &str) -> Vec<Attempt> {
+    let api = fixture.cluster.api(ADMIN);
+    let mut probes: Vec<Attempt> = Vec::new();
+    until("all is well", async || {
+        probes.push(load::probe(&api, namespace).await);
+        let last = probes.iter().rev().take(STREAK);
+        let good = last.filter(|probe| probe.outcome == Outcome::Hardened).count();
+        good == STREAK
+    })
+    .await;
+    probes
+}
+
+impl Measured {
+    /// That no more came of it than may.
+    pub(crate) fn assert(&self, harm: Harm) {
+        let Self { ours, without_us, .. } = self;
+        let reason = ours.reason.as_deref().unwrap_or_default();
+        match harm {
+            Harm::Nothing => {
+                assert_eq!((ours.unhardened, ours.refused), (0, 0), "unhardened, refused: {reason}");
+            }
+            Harm::Unhardened => assert_eq!(ours.refused, 0, "{reason}"),
+            Harm::AsWithoutUs => {
+                assert_eq!(ours.refused_by_us, 0, "{reason}");
+                assert!(ours.refused == 0 || without_us.refused > 0, "{reason}");
+                return;
+            }
+            Harm::Refused => assert_ne!(ours.refused, 0, "the row is wrong"),
+        }
+        let reason = without_us.reason.as_deref().unwrap_or_default();
+        assert_eq!(without_us.refused, 0, "{reason}");
+    }
+}
