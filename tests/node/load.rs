@@ -101,6 +101,7 @@ fn pod() -> Value {
     pod
 }
 
+/// Not the ReplicaSet's, which would take them for its own.
 const LABEL: &str = "load";
 
 /// Removes all of the load that is in the namespace.

@@ -10,10 +10,8 @@ use super::processes;
 use crate::fixture::Fixture;
 
 pub(super) async fn restart_api_server(fixture: Arc<Fixture>) -> Instant {
-    let server = fixture.cluster.process("kube-apiserver");
-    server.stop();
-    server.start_again();
-    fixture.cluster.until_answers().await;
+    fixture.cluster.stop_api_server();
+    fixture.cluster.start_api_server().await;
     Instant::now()
 }
 
@@ -27,11 +25,9 @@ pub(super) async fn pause_etcd(fixture: Arc<Fixture>) -> Instant {
 
 /// The replicas start while there is no API server: they wait for it.
 pub(super) async fn restart_all(fixture: Arc<Fixture>) -> Instant {
-    let server = fixture.cluster.process("kube-apiserver");
-    server.stop();
+    fixture.cluster.stop_api_server();
     processes::kill(2);
     sleep(Duration::from_secs(3)).await;
-    server.start_again();
-    fixture.cluster.until_answers().await;
+    fixture.cluster.start_api_server().await;
     Instant::now()
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Fault, Harm};
-use crate::cluster::{ADMIN, DEVELOPER, REFUSED, until};
+use super::{Fault, Harm, backstop};
+use crate::cluster::{ADMIN, ALLOWED, DEVELOPER, REFUSED, until};
 use crate::fixture::Fixture;
+use crate::installation::is_hardened;
 use crate::load::{self, Attempt, Counts, Outcome, Pace};
 
 /// How many pods each load creates at least, if the tests are not told.
@@ -26,14 +27,18 @@ const STREAK: usize = 10;
 /// What became of the three loads.
 pub(crate) struct Measured {
     pub(crate) ours: Counts,
+    pub(crate) backstopped: Counts,
     pub(crate) without_us: Counts,
     /// From when all could be well again until it was.
     pub(crate) recovery: Duration,
+    /// From then until a controller had made all its pods.
+    pub(crate) remade: Duration,
 }
 
 pub(crate) async fn measure(fixture: &Arc<Fixture>, fault: &Fault) -> Measured {
     let name = fault.name.replace("::", "-").replace('_', "-");
     let ours = fixture.namespace(&name).await.name;
+    let guarded = backstop::namespace(fixture, &format!("backstop-{name}")).await;
     until_well(fixture, &ours).await;
     let (over, watched) = watch::channel(false);
     let pace = pace(fault);
@@ -43,20 +48,35 @@ pub(crate) async fn measure(fixture: &Arc<Fixture>, fault: &Fault) -> Measured {
         let api = fixture.cluster.api(user);
         tokio::spawn(load::create(api, namespace.to_owned(), pace, watched.clone()))
     };
-    let (with_us, without_us) = (start(DEVELOPER, &ours), start(REFUSED, ELSEWHERE));
+    let loads = [start(DEVELOPER, &ours), start(ALLOWED, &guarded), start(REFUSED, ELSEWHERE)];
     sleep(pace.every * (pace.pods / 8)).await;
+    let replica_set = backstop::ReplicaSet::create(Arc::clone(fixture), guarded);
+    let anew = tokio::spawn(async {
+        // The fault has begun by then.
+        sleep(Duration::from_millis(200)).await;
+        replica_set.await
+    });
     let healed = (fault.run)(Arc::clone(fixture)).await;
     over.send_replace(true);
-    let with_us = with_us.await.expect("a load");
-    let without_us = without_us.await.expect("a load");
+    let anew = anew.await.expect("a ReplicaSet");
+    let remade = anew.complete().await.saturating_duration_since(healed);
+    let mut attempts = Vec::new();
+    for load in loads {
+        attempts.push(load.await.expect("a load"));
+    }
     let probes = until_well(fixture, &ours).await;
-    let bad = with_us.iter().chain(&probes).filter(|attempt| attempt.outcome != Outcome::Hardened);
+    let bad = attempts[0].iter().chain(&probes).filter(|attempt| attempt.outcome != Outcome::Hardened);
     let last = bad.map(|attempt| attempt.sent).max();
     let recovery = last.map_or(Duration::ZERO, |last| last.saturating_duration_since(healed));
-    for namespace in [&*ours, ELSEWHERE] {
+    for pod in anew.pods().await {
+        assert!(is_hardened(&pod), "{}", pod["metadata"]);
+    }
+    anew.delete().await;
+    for namespace in [&*ours, &anew.namespace, ELSEWHERE] {
         load::remove(&fixture.cluster.api(ADMIN), namespace).await;
     }
-    Measured { ours: Counts::of(&with_us), without_us: Counts::of(&without_us), recovery }
+    let [ours, backstopped, without_us] = [0, 1, 2].map(|load| Counts::of(&attempts[load]));
+    Measured { ours, backstopped, without_us, recovery, remade }
 }
 
 fn pace(fault: &Fault) -> Pace {
@@ -82,7 +102,8 @@ async fn until_well(fixture: &Fixture, namespace: &str) -> Vec<Attempt> {
 impl Measured {
     /// That no more came of it than may.
     pub(crate) fn assert(&self, harm: Harm) {
-        let Self { ours, without_us, .. } = self;
+        let Self { ours, backstopped, without_us, .. } = self;
+        assert_eq!(backstopped.unhardened, 0, "behind the backstop");
         let reason = ours.reason.as_deref().unwrap_or_default();
         match harm {
             Harm::Nothing => {

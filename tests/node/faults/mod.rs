@@ -2,6 +2,7 @@
 //!
 //! The tests assert counts, never times; `cargo xtask faults` makes of the same docs/faults.md.
 
+mod backstop;
 mod control_plane;
 mod measure;
 mod network;

@@ -1,4 +1,4 @@
-//! A row of docs/faults.md.
+//! A row of docs/faults.md. `xtask/src/faults.rs` has what is above it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,8 @@ const ROWS: &str = "FAULTS_ROWS";
 pub(crate) fn write(number: usize, fault: &Fault, measured: &Measured) {
     let row = row(fault, measured);
     println!("{row}");
-    for (load, counts) in [("with us", &measured.ours), ("without us", &measured.without_us)] {
+    let Measured { ours, backstopped, without_us, .. } = measured;
+    for (load, counts) in [("with us", ours), ("by the backstop", backstopped), ("without us", without_us)] {
         if let Some(reason) = &counts.reason {
             println!("  refused {load}: {reason}");
         }
@@ -23,16 +24,19 @@ pub(crate) fn write(number: usize, fault: &Fault, measured: &Measured) {
 }
 
 fn row(fault: &Fault, measured: &Measured) -> String {
-    let Measured { ours, without_us, recovery } = measured;
+    let Measured { ours, backstopped, without_us, recovery, remade } = measured;
     let cells = [
         fault.what.to_owned(),
         (ours.hardened + ours.unhardened + ours.refused).to_string(),
         without_us.refused.to_string(),
         ours.refused.to_string(),
         ours.unhardened.to_string(),
+        backstopped.refused.to_string(),
+        backstopped.unhardened.to_string(),
         seconds(without_us.longest),
         seconds(ours.longest),
         seconds(*recovery),
+        seconds(*remade),
     ];
     format!("| {} |", cells.join(" | "))
 }
