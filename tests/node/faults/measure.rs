@@ -15,6 +15,9 @@ use crate::load::{self, Attempt, Counts, Outcome, Pace};
 /// How many pods each load creates at least, if the tests are not told.
 const PODS: u32 = 60;
 
+/// A bound for small machines: three loads, and whatever the fault does, are under way at once.
+const MOST_PER_SECOND: u32 = 20;
+
 /// Set by `cargo xtask faults`.
 const PODS_VARIABLE: &str = "FAULTS_PODS";
 
@@ -82,7 +85,8 @@ pub(crate) async fn measure(fixture: &Arc<Fixture>, fault: &Fault) -> Measured {
 fn pace(fault: &Fault) -> Pace {
     let told = std::env::var(PODS_VARIABLE).ok();
     let pods = told.map_or(PODS, |told| told.parse().expect("a number of pods"));
-    Pace { pods, every: Duration::from_secs(fault.seconds.into()) / pods }
+    let every = Duration::from_secs(fault.seconds.into()) / pods;
+    Pace { pods, every: every.max(Duration::from_secs(1) / MOST_PER_SECOND) }
 }
 
 /// Asks until every pod is hardened, for a while; what came of it.

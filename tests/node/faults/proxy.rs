@@ -157,7 +157,9 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, way: Way, calls: Arc<At
 
 async fn answer(way: Way, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path_and_query().map(ToString::to_string).expect("a path");
-    let body = request.into_body().collect().await.expect("a body").to_bytes();
+    // Who gave up has not sent all of it.
+    let Ok(body) = request.into_body().collect().await else { return std::future::pending().await };
+    let body = body.to_bytes();
     let body = match way {
         Way::Nothing => std::future::pending().await,
         // A review, but of what?
