@@ -16,6 +16,7 @@ mod cache;
 mod checks;
 mod generate;
 mod golang;
+mod helm;
 mod images;
 mod licences;
 mod node;
