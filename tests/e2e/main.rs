@@ -34,10 +34,13 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod helm;
 mod installation;
+mod installed;
 mod least_privilege;
 mod limits;
 mod manifests;
+mod match_conditions;
 mod mirror;
 mod other_mutator;
 mod outage;
@@ -116,9 +119,11 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        helm::tests(),
         installation::tests(),
         limits::tests(),
         least_privilege::tests(),
+        match_conditions::tests(),
         mirror::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
