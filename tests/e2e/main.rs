@@ -54,6 +54,7 @@ mod registration;
 mod reinvocation;
 mod resources;
 mod selection;
+mod self_managed;
 mod shapes;
 mod telling;
 mod token;
@@ -134,6 +135,7 @@ fn tests() -> Vec<Test> {
         reinvocation::tests(),
         resources::tests(),
         selection::tests(),
+        self_managed::tests(),
         shapes::tests(),
         adoption::tests(),
         authority::tests(),
