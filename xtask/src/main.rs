@@ -5,6 +5,7 @@
     reason = "printing to whoever runs it is what a build command does"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +22,7 @@ mod licences;
 mod node;
 mod packages;
 mod run;
+mod sbom;
 mod test;
 mod tls;
 
@@ -56,8 +58,13 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Check the dependencies: one TLS provider, allowed licences, known advisories
+    /// Check the dependencies: one TLS provider, allowed licences, known advisories, bill of materials
     Deps,
+    /// Write what is linked into the program, as CycloneDX
+    Sbom {
+        /// To this file; without it, it is printed
+        file: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
         Command::Clippy => checks::clippy(),
         Command::Generate { check } => generate::run(check),
         Command::Deps => checks::deps(),
+        Command::Sbom { file } => sbom::write(file.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
