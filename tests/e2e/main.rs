@@ -49,6 +49,7 @@ mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
+mod replicas;
 mod resources;
 mod selection;
 mod shapes;
@@ -127,6 +128,7 @@ fn tests() -> Vec<Test> {
         policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
+        replicas::tests(),
         resources::tests(),
         selection::tests(),
         shapes::tests(),

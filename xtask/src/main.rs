@@ -38,8 +38,8 @@ struct Cli {
 enum Command {
     /// Build what the end-to-end tests run against: Kubernetes' programs, a node's, and images
     Assets,
-    /// Build the image as `Dockerfile` says, with a base made here, and print the archive's name
-    Image,
+    /// Build the image as `Dockerfile` says, with a base made here, and print the archive's name and the image's digest
+    Image(images::Args),
     /// Unit, golden and property tests, then end-to-end tests on two Kubernetes versions and on a node
     Test {
         /// Only tests whose name contains this, and other arguments for the test runners
@@ -70,7 +70,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Assets => assets::print_folders(),
-        Command::Image => images::print_archive(),
+        Command::Image(args) => images::make(&args),
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Fmt => checks::fmt(),
