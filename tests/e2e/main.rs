@@ -39,6 +39,7 @@ mod least_privilege;
 mod limits;
 mod manifests;
 mod mirror;
+mod native;
 mod other_mutator;
 mod outage;
 mod outage_of_api_server;
@@ -52,7 +53,11 @@ mod reinvocation;
 mod replicas;
 mod resources;
 mod selection;
+mod self_managed;
 mod shapes;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with other targets")]
+mod support;
 mod telling;
 mod token;
 mod validating;
@@ -121,6 +126,7 @@ fn tests() -> Vec<Test> {
         limits::tests(),
         least_privilege::tests(),
         mirror::tests(),
+        native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
         pod_security::tests(),
@@ -131,6 +137,7 @@ fn tests() -> Vec<Test> {
         replicas::tests(),
         resources::tests(),
         selection::tests(),
+        self_managed::tests(),
         shapes::tests(),
         adoption::tests(),
         authority::tests(),

@@ -15,6 +15,7 @@ mod assets;
 mod bench;
 mod cache;
 mod checks;
+mod faults;
 mod generate;
 mod golang;
 mod images;
@@ -48,6 +49,8 @@ enum Command {
     },
     /// Measure the engine, the server, and the way through a real API server
     Bench(bench::Args),
+    /// Create pods on a node while something breaks, and write the table of docs/faults.md
+    Faults(faults::Args),
     /// Check the formatting
     Fmt,
     /// Lint every target, warnings denied
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Image(args) => images::make(&args),
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
         Command::Generate { check } => generate::run(check),
