@@ -1,12 +1,17 @@
 //! Images as OCI archives, made without a registry: ours by `Dockerfile`, and small ones for the tests.
 
+mod origin;
+mod platform;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
 use serde_json::Value;
+
+use origin::Origin;
+pub(crate) use platform::Platform;
 
 use crate::golang::Program;
 use crate::packages::{self, Want};
@@ -45,40 +50,6 @@ pub(crate) struct Args {
     /// Take less time for the program's code, as for the tests
     #[arg(long)]
     quick: bool,
-}
-
-/// Where an image runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Platform {
-    #[cfg_attr(target_arch = "x86_64", default)]
-    Amd64,
-    #[cfg_attr(not(target_arch = "x86_64"), default)]
-    Arm64,
-}
-
-impl Platform {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    const fn target(self) -> &'static str {
-        match self {
-            Self::Amd64 => "x86_64-unknown-linux-gnu",
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-        }
-    }
-
-    /// What compiles C for it.
-    fn packages(self) -> &'static str {
-        match self {
-            own if own == Self::default() => "gcc,libc6-dev",
-            Self::Amd64 => "gcc,libc6-dev,gcc-x86-64-linux-gnu,libc6-dev-amd64-cross",
-            Self::Arm64 => "gcc,libc6-dev,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross",
-        }
-    }
 }
 
 /// `cargo xtask image`.
@@ -130,50 +101,6 @@ impl Profile {
             Self::Release => &[],
             Self::Quick => &["CARGO_PROFILE_RELEASE_LTO=off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16"],
         }
-    }
-}
-
-/// Where an image is from.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Origin {
-    revision: String,
-    /// Seconds since 1970.
-    time: String,
-    created: String,
-}
-
-impl Origin {
-    /// The commit that is checked out. Of what is not committed it says so, and takes the commit's time.
-    fn of_checkout() -> Result<Self> {
-        let git = |args: &[&str]| run::read(Command::new("git").args(args).current_dir(run::root()));
-        // Without the history, as in an archive of the sources, nobody knows.
-        let Ok(shown) =
-            git(&["show", "--no-patch", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%H %ct %cd"])
-        else {
-            return Ok(Self::default());
-        };
-        let mut words = shown.split_whitespace().map(str::to_owned);
-        let mut next = || words.next().context("git show said too little");
-        let mut origin = Self { revision: next()?, time: next()?, created: next()? };
-        if !git(&["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty() {
-            origin.revision.push_str("-modified");
-        }
-        Ok(origin)
-    }
-
-    fn args(&self) -> Vec<String> {
-        let mut args = vec![format!("--timestamp={}", if self.time.is_empty() { "0" } else { &self.time })];
-        for (name, value) in [
-            ("SOURCE_DATE_EPOCH", self.time.as_str()),
-            ("REVISION", &self.revision),
-            ("CREATED", &self.created),
-            ("VERSION", env!("CARGO_PKG_VERSION")),
-        ] {
-            if !value.is_empty() {
-                args.push(format!("--build-arg={name}={value}"));
-            }
-        }
-        args
     }
 }
 
