@@ -9,6 +9,7 @@
 
 mod annotations;
 mod container;
+mod few;
 mod json;
 mod owner;
 mod pod;

@@ -53,6 +53,7 @@ mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
+mod replicas;
 mod resources;
 mod selection;
 mod self_managed;
@@ -138,6 +139,7 @@ fn tests() -> Vec<Test> {
         policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
+        replicas::tests(),
         resources::tests(),
         selection::tests(),
         self_managed::tests(),
