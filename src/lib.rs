@@ -6,6 +6,7 @@
 
 pub mod annotation;
 pub mod authority;
+pub mod backstop;
 pub mod certificates;
 pub mod cluster;
 mod compensation;
