@@ -45,9 +45,10 @@ pub(crate) fn tests() -> Vec<Test> {
         for (name, spec) in
             [("restricted", "{preset: restricted}"), ("enforced", ENFORCED), ("all", EVERYTHING)]
         {
-            let bound = native_test(&format!("native::agrees::{name}::{}", collection.name), move |fixture| {
-                agreement(fixture, collection, name, spec)
-            });
+            let bound =
+                native_test(&format!("native::agrees::{name}::{}", collection.name), move |fixture| {
+                    agreement(fixture, collection, name, spec)
+                });
             let is_public = collection.name == PUBLIC.name;
             tests.push(if is_public { bound.needs(&corpus()) } else { bound });
         }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use time::Date;
 
 use super::{Both, TODAY, both, comparable, policy, with_native, without_names};
+use crate::Test;
 use crate::fixture::{Fixture, HARDENED, Namespace, Server};
 use crate::pods;
 use crate::support::facts;
-use crate::Test;
 
 /// A pod of which the two make something different, and why.
 struct Case {
