@@ -52,6 +52,7 @@ mod registration;
 mod reinvocation;
 mod resources;
 mod selection;
+mod self_managed;
 mod shapes;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "shared with other targets")]
@@ -134,6 +135,7 @@ fn tests() -> Vec<Test> {
         reinvocation::tests(),
         resources::tests(),
         selection::tests(),
+        self_managed::tests(),
         shapes::tests(),
         adoption::tests(),
         authority::tests(),

@@ -14,6 +14,7 @@ mod assets;
 mod bench;
 mod cache;
 mod checks;
+mod faults;
 mod generate;
 mod golang;
 mod images;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Measure the engine, the server, and the way through a real API server
     Bench(bench::Args),
+    /// Create pods on a node while something breaks, and write the table of docs/faults.md
+    Faults(faults::Args),
     /// Check the formatting
     Fmt,
     /// Lint every target, warnings denied
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Image => images::print_archive(),
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
         Command::Generate { check } => generate::run(check),

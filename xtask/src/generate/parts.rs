@@ -17,6 +17,12 @@ pub(super) fn pages() -> Result<Vec<Page>> {
     ])
 }
 
+/// Fills one part of one page, for commands that measure what they write.
+pub(crate) fn write(path: &str, name: &str, content: &str) -> Result<()> {
+    let page = page(path, &[(name, content.to_owned())])?;
+    super::write(&run::root().join(path), &page.text)
+}
+
 fn page(path: &str, parts: &[(&str, String)]) -> Result<Page> {
     let mut text =
         std::fs::read_to_string(run::root().join(path)).with_context(|| format!("cannot read {path}"))?;
