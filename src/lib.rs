@@ -6,6 +6,8 @@
 
 pub mod annotation;
 pub mod authority;
+pub mod backstop;
+pub mod certificates;
 pub mod cluster;
 mod compensation;
 pub mod docs;

@@ -150,7 +150,7 @@ fn is_absent(error: &watcher::Error) -> bool {
 }
 
 /// What the API server said, without kube's repetitions.
-fn describe(error: &watcher::Error) -> String {
+pub(crate) fn describe(error: &watcher::Error) -> String {
     let inner = match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -35,6 +35,7 @@ pub use status::Watches;
 use crate::cluster::Cluster;
 use crate::metrics::WatchKind;
 use crate::sources::{Sources, report};
+pub(crate) use follow::describe;
 use follow::{Keep, Narrow, follow};
 
 /// Begins to watch everything; it ends with the runtime.

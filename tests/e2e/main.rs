@@ -51,6 +51,7 @@ mod registration;
 mod reinvocation;
 mod resources;
 mod selection;
+mod self_managed;
 mod shapes;
 mod telling;
 mod token;
@@ -129,6 +130,7 @@ fn tests() -> Vec<Test> {
         reinvocation::tests(),
         resources::tests(),
         selection::tests(),
+        self_managed::tests(),
         shapes::tests(),
         adoption::tests(),
         authority::tests(),
