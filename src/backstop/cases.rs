@@ -194,8 +194,8 @@ fn fields() -> Vec<Case> {
         pod(&[], &context, &none(), &json!({"securityContext": {"fsGroup": 1}}))
     };
     cases.extend([
-        case("the first spelling of two", "other", adds(&["KILL"]), &[]),
-        case("the second spelling of two", "other", adds(&["CAP_KILL"]), &["capabilities"]),
+        case("as policy spells it", "other", adds(&["KILL", "CAP_KILL"]), &[]),
+        case("otherwise", "other", adds(&["kill"]), &["capabilities"]),
         case("root's, for who is not root", "other", adds(&["cap_chown"]), &["capabilities"]),
     ]);
     cases

@@ -79,6 +79,8 @@ labels! {
     Rejection {
         /// As many reviews as are allowed are being made.
         Overload = "overload",
+        /// Other long bodies take what memory there is for them.
+        Memory = "memory",
         /// The body is longer than allowed.
         TooLarge = "too-large",
         /// The body did not arrive in time.
