@@ -8,10 +8,10 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::asker::Asker;
-use super::body::Bodies;
+use super::body::{Bodies, Room};
 use super::logging;
 use super::respond::{Answered, reject, respond};
 use super::reviewer::{Reviewer, give_up, review};
@@ -88,14 +88,20 @@ impl Webhook {
 
     async fn review(&self, request: Request<Incoming>) -> Result<Bytes, (Rejection, String)> {
         let endpoint = endpoint(&request)?;
-        // Held while the body comes in: the bodies are what takes memory.
-        let Ok(_permit) = self.requests.try_acquire() else {
-            self.bodies.discard(request.into_body()).await;
-            let line = "as many reviews as are allowed are being made, come back".to_owned();
-            return Err((Rejection::Overload, line));
+        let body = request.into_body();
+        // Both are held while the body comes in: the bodies are what takes memory.
+        let (_room, _permit) = match self.place(&body) {
+            Ok(place) => place,
+            Err(rejection) => {
+                // One that is too long may be without end.
+                if rejection != Rejection::TooLarge {
+                    self.bodies.discard(body).await;
+                }
+                return Err((rejection, self.bodies.describe(rejection)));
+            }
         };
         let _entered = self.metrics.in_flight.enter();
-        let body = self.bodies.receive(request.into_body()).await;
+        let body = self.bodies.receive(body).await;
         let body = body.map_err(|rejection| (rejection, self.bodies.describe(rejection)))?;
         let received = Instant::now();
         let (reply, policies) = self.reply(endpoint, &body)?;
@@ -110,6 +116,13 @@ impl Webhook {
             tell(teller, &body, &mut answered.record);
         }
         Ok(answered.body.into())
+    }
+
+    /// Room for the body, and a place among the reviews at once. What is shed keeps neither.
+    fn place(&self, body: &Incoming) -> Result<(Room<'_>, SemaphorePermit<'_>), Rejection> {
+        let room = self.bodies.room_for(body)?;
+        let permit = self.requests.try_acquire().map_err(|_| Rejection::Overload)?;
+        Ok((room, permit))
     }
 
     /// The answer, or what has to be found out first, and the policies by which it is.
