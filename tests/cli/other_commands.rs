@@ -111,7 +111,11 @@ fn the_native_policy_says_what_it_does_not() {
     let as_of = |day: &str| run(&["generate", "mutating-admission-policy", "--as-of", day]);
     assert!(as_of("2027-01-31").stdout.contains("timestamp('2027-01-31T00:00:00Z')"));
     assert_eq!(as_of("tomorrow").code, 2);
-    let two = format!("{0}---\n{0}", run(&["policy", "show"]).stdout).replacen("name: restricted", "name: first", 1);
+    let two = format!("{0}---\n{0}", run(&["policy", "show"]).stdout).replacen(
+        "name: restricted",
+        "name: first",
+        1,
+    );
     let files = Files::new(&[("two.yaml", &two)]);
     let refused = run(&["generate", "mutating-admission-policy", "--policy", &files.path("two.yaml")]);
     assert_eq!(refused.code, 2);

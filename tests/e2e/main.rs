@@ -34,10 +34,13 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod helm;
 mod installation;
+mod installed;
 mod least_privilege;
 mod limits;
 mod manifests;
+mod match_conditions;
 mod mirror;
 mod native;
 mod other_mutator;
@@ -50,6 +53,7 @@ mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
+mod replicas;
 mod resources;
 mod selection;
 mod self_managed;
@@ -121,9 +125,11 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        helm::tests(),
         installation::tests(),
         limits::tests(),
         least_privilege::tests(),
+        match_conditions::tests(),
         mirror::tests(),
         native::tests(),
         outage::tests(),
@@ -133,6 +139,7 @@ fn tests() -> Vec<Test> {
         policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
+        replicas::tests(),
         resources::tests(),
         selection::tests(),
         self_managed::tests(),

@@ -8,13 +8,13 @@ use pod_hardener::policy::POLICY_LABEL;
 use serde_json::{Value, json};
 
 use super::{LABEL, comparable, is_in_force, policy, with_native};
+use crate::Test;
 use crate::cluster::until;
 use crate::corpus::changes;
 use crate::fixture::{Fixture, Namespace, Server};
 use crate::other_mutator::{ADDED, serve};
 use crate::pods::{self, as_sent, assert_hardened, weaknesses};
 use crate::webhook::{Registration, register, until_called};
-use crate::Test;
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
