@@ -167,7 +167,12 @@ pub(crate) async fn until_nothing_is_left(cluster: &Cluster) {
     until_ok("nothing of ours is left", async || {
         let left = succeeded(&cluster.kubectl(&["get", all, "--output=name"]).output().expect("kubectl"));
         let ours: Vec<&str> = left.lines().filter(|line| line.contains("pod-hardener")).collect();
-        if ours.is_empty() { Ok(()) } else { Err(format!("{ours:?}")) }
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let args = [&["get", "--output=jsonpath={.metadata}{.status}"], ours.as_slice()].concat();
+        let why = cluster.kubectl(&args).output().expect("kubectl");
+        Err(format!("{ours:?}: {}", String::from_utf8_lossy(&why.stdout)))
     })
     .await;
 }
