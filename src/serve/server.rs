@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hyper::header::CONNECTION;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -14,6 +15,7 @@ use super::error::ServeError;
 use super::listener::accept;
 use super::mutate::Webhook;
 use super::phase::{Phase, Phases};
+use super::respond::with;
 use super::stall::Stall;
 use super::tls::{Beginning, Current, Keeper};
 use super::workers::Workers;
@@ -205,6 +207,7 @@ impl Server {
         next(&mut signals).await;
         tracing::info!("shutting down: not ready any more");
         admin.ready.store(false, Ordering::Relaxed);
+        phase.send_replace(Phase::Leaving);
         let leaving = async {
             if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
                 reporting.abort();
@@ -278,7 +281,12 @@ async fn serve_webhook(
                 Ok(stream) => stream,
                 Err(failure) => return tls.metrics.handshake_failures.count(failure),
             };
-            let answer = |request| tls.webhook.answer(request);
+            let leaving = phases.clone();
+            let answer = async |request| {
+                let answered = tls.webhook.answer(request).await;
+                // Who comes back goes elsewhere: an idle connection that is closed may have a request on its way.
+                if leaving.has_come(Phase::Leaving) { with(answered, CONNECTION, "close") } else { answered }
+            };
             if let Err(failure) = connection::serve(stream, patience, phases, answer).await {
                 tls.metrics.connection_failures.count(failure);
             }

@@ -42,6 +42,7 @@ mod limits;
 mod manifests;
 mod match_conditions;
 mod mirror;
+mod native;
 mod other_mutator;
 mod outage;
 mod outage_of_api_server;
@@ -52,10 +53,14 @@ mod policy_objects;
 mod process;
 mod registration;
 mod reinvocation;
+mod replicas;
 mod resources;
 mod selection;
 mod self_managed;
 mod shapes;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with other targets")]
+mod support;
 mod telling;
 mod token;
 mod validating;
@@ -126,6 +131,7 @@ fn tests() -> Vec<Test> {
         least_privilege::tests(),
         match_conditions::tests(),
         mirror::tests(),
+        native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
         pod_security::tests(),
@@ -133,6 +139,7 @@ fn tests() -> Vec<Test> {
         policy_objects::tests(),
         registration::tests(),
         reinvocation::tests(),
+        replicas::tests(),
         resources::tests(),
         selection::tests(),
         self_managed::tests(),

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::golang::Program;
-use crate::images::Profile;
+use crate::images::{Platform, Profile};
 use crate::packages::{self, Want};
 use crate::{assets, images, run};
 
@@ -63,7 +63,11 @@ pub(crate) fn folders() -> Result<OsString> {
 
 /// The archives of the images that are to be on the node.
 pub(crate) fn archives() -> Result<OsString> {
-    assets::path_list(vec![images::pause()?, images::busybox()?, images::pod_hardener(Profile::Quick)?])
+    assets::path_list(vec![
+        images::pause()?,
+        images::busybox()?,
+        images::pod_hardener(Profile::Quick, Platform::default())?,
+    ])
 }
 
 fn containerd(name: &str) -> Result<PathBuf> {

@@ -75,4 +75,5 @@ fn on_a_node(args: &[String]) -> Result<Step> {
     Ok(Step { name, passed, closing_lines })
 }
 
-const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];
+/// Runs the tests on a node.
+pub(crate) const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];
