@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod manifest;
 pub mod message;
 pub mod metrics;
+pub mod native;
 mod nearest;
 pub mod patch;
 pub mod plan;

@@ -5,8 +5,11 @@ use std::io::{self, Write as _};
 use pod_hardener::authority::policy::{self, Settings};
 use pod_hardener::backstop;
 use pod_hardener::manifest::to_yaml;
+use pod_hardener::native::Native;
 use pod_hardener::policy::{PolicySet, load, together};
 use serde_json::Value;
+use time::Date;
+use time::macros::format_description;
 
 use super::cluster::Cluster;
 use super::policy_explain::sources;
@@ -53,6 +56,27 @@ Examples:
         #[command(flatten)]
         cluster: Cluster,
     },
+    /// Write the hardening as the API server's own: a MutatingAdmissionPolicy and its binding
+    #[command(after_help = "\
+For Kubernetes 1.36 and later, instead of the webhook or beside it: there is nothing to run. It does what CEL can
+express; how it differs stands at the head of what is written, and in docs/native.md.
+
+Example:
+  pod-hardener generate mutating-admission-policy --policy policy.yaml | kubectl apply -f -")]
+    MutatingAdmissionPolicy {
+        /// The policy: a preset, or a file with one
+        #[arg(long, value_name = "NAME|FILE", default_value = "restricted")]
+        policy: String,
+        /// Takes this day for today, since CEL knows no clock: honours exemptions that end later, until it is written
+        /// anew [default: honours none that ends]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+        as_of: Option<Date>,
+    },
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    let date = Date::parse(text, format_description!("[year]-[month]-[day]"));
+    date.map_err(|_| "write a date, such as 2027-01-31".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -96,40 +120,59 @@ impl From<Action> for policy::Action {
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
-    match command {
-        Command::ExemptionPolicy { policy, action } => {
-            let settings = match load(policy) {
-                Ok(policies) => Settings::of_all(&policies).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match settings {
-                Ok(settings) => print(&policy::documents(&settings, (*action).into())),
-                Err(error) => Ok(refuse(&error)),
-            }
-        }
+    let documents = match command {
+        Command::ExemptionPolicy { policy, action } => exemption_policy(policy, *action),
         Command::AdmissionPolicy { policy, action, from_cluster, cluster } => {
-            let named = match load(policy) {
-                Ok(policies) => policies,
-                Err(error) => return Ok(refuse(&error.to_string())),
-            };
-            let mut policies = named.policies().to_vec();
-            if *from_cluster {
-                let known = cluster.run(async |client| sources::ask(&client, &[]).await)?;
-                known.notes.iter().for_each(|note| say::warning(note));
-                policies = together(known.policies, policies);
-            }
-            print(&backstop::documents(&PolicySet::new(policies), (*action).into()))
+            let cluster = from_cluster.then_some(cluster);
+            admission_policy(policy, *action, cluster)?
+        }
+        Command::MutatingAdmissionPolicy { policy, as_of } => mutating_admission_policy(policy, *as_of),
+    };
+    match documents {
+        Ok(text) => io::stdout().lock().write_all(text.as_bytes())?,
+        Err(error) => {
+            say::error(&error);
+            return Ok(Exit::Usage);
         }
     }
-}
-
-fn refuse(error: &str) -> Exit {
-    say::error(&error);
-    Exit::Usage
-}
-
-fn print(documents: &[Value]) -> anyhow::Result<Exit> {
-    let documents: Vec<String> = documents.iter().map(to_yaml).collect();
-    io::stdout().lock().write_all(documents.join("---\n").as_bytes())?;
     Ok(Exit::Done)
+}
+
+fn exemption_policy(policy: &str, action: Action) -> Result<String, String> {
+    let policies = load(policy).map_err(|error| error.to_string())?;
+    let settings = Settings::of_all(&policies).map_err(|error| error.to_string())?;
+    Ok(text(&policy::documents(&settings, action.into())))
+}
+
+fn admission_policy(
+    policy: &str,
+    action: Consequence,
+    cluster: Option<&Cluster>,
+) -> anyhow::Result<Result<String, String>> {
+    let named = match load(policy) {
+        Ok(policies) => policies,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let mut policies = named.policies().to_vec();
+    if let Some(cluster) = cluster {
+        let known = cluster.run(async |client| sources::ask(&client, &[]).await)?;
+        known.notes.iter().for_each(|note| say::warning(note));
+        policies = together(known.policies, policies);
+    }
+    Ok(Ok(text(&backstop::documents(&PolicySet::new(policies), action.into()))))
+}
+
+fn mutating_admission_policy(policy: &str, as_of: Option<Date>) -> Result<String, String> {
+    let policies = load(policy).map_err(|error| error.to_string())?;
+    let [one] = policies.policies() else {
+        return Err(format!("{policy} holds {} policies: name a file with one", policies.policies().len()));
+    };
+    let native = Native::new(one, as_of);
+    let documents: Vec<String> = native.documents().map(to_yaml).collect();
+    Ok(native.head(one) + &documents.join("---\n"))
+}
+
+fn text(documents: &[Value]) -> String {
+    let documents: Vec<String> = documents.iter().map(to_yaml).collect();
+    documents.join("---\n")
 }

@@ -16,7 +16,7 @@ use prometheus::{
 };
 
 pub use reason::{
-    Asked, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
+    Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
     HandshakeFailure, Label, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
     WatchKind,
 };
@@ -144,6 +144,8 @@ pub struct Metrics {
     pub policies: Gauges<PolicySource>,
     /// Policies whose present version is not.
     pub policies_refused: Gauges<PolicySource>,
+    /// How the backstop stands to them.
+    pub backstop: Gauges<BackstopState>,
     /// Questions whether somebody may exempt.
     pub access_reviews: Counters<Asked>,
     access_review_duration: Vec<Histogram>,
@@ -225,6 +227,7 @@ impl Metrics {
             policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
             policies: Gauges::new(&registry, &table::POLICIES)?,
             policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
+            backstop: Gauges::new(&registry, &table::BACKSTOP)?,
             access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
             access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
             owner_waits: Counters::new(&registry, &table::OWNER_WAITS)?,

@@ -79,6 +79,8 @@ labels! {
     Rejection {
         /// As many reviews as are allowed are being made.
         Overload = "overload",
+        /// Other long bodies take what memory there is for them.
+        Memory = "memory",
         /// The body is longer than allowed.
         TooLarge = "too-large",
         /// The body did not arrive in time.
@@ -302,6 +304,18 @@ labels! {
         Files = "files",
         /// Custom resources.
         Objects = "objects",
+    }
+}
+
+labels! {
+    /// How the backstop in the cluster stands to the policies in force.
+    BackstopState {
+        /// There is none.
+        Absent = "absent",
+        /// It is what they give.
+        Current = "current",
+        /// It was written for other policies, by another version, or by somebody else.
+        Drifted = "drifted",
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Settings {
     pub max_requests: Count,
     /// The longest body, in bytes.
     pub max_body_bytes: Count,
+    /// All bodies at once that are longer than 64 KiB, in bytes; more are told to come back (429).
+    pub max_bodies_bytes: Count,
     /// From connect to the end of the TLS handshake.
     pub handshake_timeout: Span,
     /// From the handshake to the end of the first request's header.
@@ -153,6 +155,7 @@ impl Default for Settings {
             max_requests: Count(64),
             // A pod is at most about 1.5 MiB in etcd, and a review of an update holds it twice.
             max_body_bytes: Count(8 * 1024 * 1024),
+            max_bodies_bytes: Count(8 * 1024 * 1024),
             handshake_timeout: seconds(5),
             first_request_timeout: seconds(10),
             idle_timeout: seconds(120),
@@ -224,10 +227,14 @@ impl Settings {
             ("max_connections", self.max_connections, 1_000_000),
             ("max_requests", self.max_requests, 1_000_000),
             ("max_body_bytes", self.max_body_bytes, 1024 * 1024 * 1024),
+            ("max_bodies_bytes", self.max_bodies_bytes, 1024 * 1024 * 1024),
         ] {
             if count.0 == 0 || count.0 > most {
                 return Err(SettingsError::Range { key, most });
             }
+        }
+        if self.max_bodies_bytes.0 < self.max_body_bytes.0 {
+            return invalid("max_bodies_bytes", "must not be below max_body_bytes");
         }
         Ok(())
     }

@@ -114,6 +114,7 @@ fn contradictions_are_errors() {
         (("POD_HARDENER_CLIENT_CA", "a"), "client_ca"),
         (("POD_HARDENER_IDLE_TIMEOUT", "0"), "idle_timeout"),
         (("POD_HARDENER_MAX_CONNECTIONS", "0"), "max_connections"),
+        (("POD_HARDENER_MAX_BODIES_BYTES", "1024"), "max_bodies_bytes"),
         (("POD_HARDENER_CERTIFICATE_LIFETIME", "0"), "certificate_lifetime"),
         (("POD_HARDENER_CERTIFICATE_LIFETIME", "244d"), "authority_lifetime"),
         (("POD_HARDENER_CERTIFICATE_LEASE", "999ms"), "certificate_lease"),
