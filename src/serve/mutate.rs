@@ -99,11 +99,12 @@ impl Webhook {
             .await
             .map_err(|rejection| (rejection, self.describe(rejection)))?;
         let received = Instant::now();
-        let (reply, policies) = self.reply(endpoint, &body)?;
-        let mut answered = match reply {
-            Reply::Answer(answered) => answered,
+        let mut answered = match self.reply(endpoint, &body)? {
+            Replied::Answer(answered) => answered,
             // Most reviews ask nothing, and are not to carry the room that this takes.
-            Reply::Ask(question) => Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?,
+            Replied::Ask(question, policies) => {
+                Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?
+            }
         };
         self.metrics.record(endpoint, &answered.record, received.elapsed(), body.len(), answered.body.len());
         logging::decision(endpoint, &answered.record);
@@ -113,12 +114,14 @@ impl Webhook {
         Ok(answered.body.into())
     }
 
-    /// The answer, or what has to be found out first, and the policies by which it is.
-    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<(Reply, Arc<PolicySet>), (Rejection, String)> {
+    /// The answer, or what has to be found out first.
+    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<Replied, (Rejection, String)> {
         let policies = self.policies.load();
         let world = World { policies: &policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
-        let reply = review(endpoint.into(), body, &world, Told::default(), &self.metrics)?;
-        Ok((reply, Guard::into_inner(policies)))
+        Ok(match review(endpoint.into(), body, &world, Told::default(), &self.metrics)? {
+            Reply::Answer(answer) => Replied::Answer(answer),
+            Reply::Ask(question) => Replied::Ask(question, Guard::into_inner(policies)),
+        })
     }
 
     /// Finds out what a review asks, and answers it by the policies under which it asked.
@@ -148,6 +151,12 @@ impl Webhook {
             _ => "the body ended early".to_owned(),
         }
     }
+}
+
+/// A reply, with the policies under which something is asked.
+enum Replied {
+    Answer(Answer),
+    Ask(Question, Arc<PolicySet>),
 }
 
 /// Where the request goes, if it may be a review by its header.
