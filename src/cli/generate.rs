@@ -17,6 +17,7 @@ use super::{Exit, say};
 
 /// Write manifests for the cluster.
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::enum_variant_names, reason = "they are the names of the subcommands")]
 pub(super) enum Command {
     /// Write the check of exemptions: a ValidatingAdmissionPolicy and its binding
     #[command(after_help = "\
