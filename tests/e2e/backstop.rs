@@ -42,7 +42,7 @@ pub(crate) fn tests() -> Vec<Test> {
         test("backstop::what_only_warns_admits", warns),
         test("backstop::what_is_stored_is_what_was_written", stored),
     ];
-    tests.extend(for_each_corpus("backstop::corpus", |fixture, corpus| agrees(fixture, corpus)));
+    tests.extend(for_each_corpus("backstop::corpus", agrees));
     tests
 }
 
@@ -279,6 +279,9 @@ metadata: {name: strong}
 spec: {preset: enforced, selector: {images: ["reg.example/*"], serviceAccounts: [default]}}
 "#;
 
+/// Labels of the namespace, who creates which pod in it, and the rules for which it is denied.
+type Expected<'e> = (&'e [(&'e str, &'e str)], &'e str, Value, &'e [&'e str]);
+
 /// By the namespace's label, by its name and labels; what a pod's author chooses weakens nothing without the right to.
 async fn selection(fixture: Arc<Fixture>) {
     let policies = PolicySet::new(parse("policies", SELECTING).expect("policies"));
@@ -294,7 +297,7 @@ async fn selection(fixture: Arc<Fixture>) {
     of_registry["spec"]["containers"][0]["image"] = json!("reg.example/nginx");
     let restricting =
         ["run-as-non-root", "capabilities", "privilege-escalation", "seccomp", "read-only-root-filesystem"];
-    let expected: [(&[(&str, &str)], &str, Value, &[&str]); 10] = [
+    let expected: [Expected<'_>; 10] = [
         (&[], ADMIN, plain("pod"), &restricting),
         (&[], ADMIN, escalating, &[]),
         (&[], ADMIN, of_registry, &["privilege-escalation"]),
