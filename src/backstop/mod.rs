@@ -180,3 +180,9 @@ pub fn state(
     let ours: Option<ValidatingAdmissionPolicySpec> = serde_json::from_value(spec(policies)).ok();
     if policy.spec == ours { State::Current } else { State::Drifted }
 }
+
+#[cfg(test)]
+mod cases;
+
+#[cfg(test)]
+mod tests;

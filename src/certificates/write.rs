@@ -17,6 +17,9 @@ use super::{CONFIGURATION, Lives, SECRET, make};
 /// How long one write may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// Whose fields are those that are written, in the objects' own records.
+const MANAGER: &str = "pod-hardener";
+
 /// Why something was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
@@ -65,7 +68,7 @@ pub(super) async fn secret(
     held: &Held,
 ) -> Result<Secret, WriteError> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let params = PostParams::default();
+    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let mut secret = seen.cloned().unwrap_or_else(|| {
         let mut secret = Secret { type_: Some("kubernetes.io/tls".to_owned()), ..Secret::default() };
         secret.metadata.name = Some(SECRET.to_owned());
@@ -101,7 +104,8 @@ where
         "webhooks": webhooks,
     });
     let api: Api<K> = Api::all(client.clone());
-    done(api.patch(CONFIGURATION, &PatchParams::default(), &Patch::Strategic(patch)), &[404, 409]).await
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    done(api.patch(CONFIGURATION, &params, &Patch::Strategic(patch)), &[404, 409]).await
 }
 
 /// `conflicts`: with these codes the API server says that something else is there than was seen.

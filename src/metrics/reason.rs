@@ -308,6 +308,18 @@ labels! {
 }
 
 labels! {
+    /// How the backstop in the cluster stands to the policies in force.
+    BackstopState {
+        /// There is none.
+        Absent = "absent",
+        /// It is what they give.
+        Current = "current",
+        /// It was written for other policies, by another version, or by somebody else.
+        Drifted = "drifted",
+    }
+}
+
+labels! {
     /// What became of a policy that is new or has changed.
     PolicyOutcome {
         /// It is in force.

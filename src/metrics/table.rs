@@ -7,7 +7,7 @@ use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
 use super::reason::{
-    Asked, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
+    Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
     HandshakeFailure, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
     WatchKind, values_of,
 };
@@ -221,6 +221,12 @@ pub(super) const POLICIES_REFUSED: Family = family(
     "Policies whose present version is refused; their last good version is in force. Of files, 1 or 0 for all of them.",
     &[SOURCE],
 );
+pub(super) const BACKSTOP: Family = family(
+    "pod_hardener_backstop",
+    Kind::Gauge,
+    "1 for how the backstop in the cluster stands to the policies in force; all 0 where no cluster is watched.",
+    &[label("state", values_of::<BackstopState>)],
+);
 pub(super) const POLICY_FINGERPRINT: Family = family(
     "pod_hardener_policy_fingerprint",
     Kind::Gauge,
@@ -316,6 +322,7 @@ pub const TABLE: &[Family] = &[
     POLICY_LOADS,
     POLICIES,
     POLICIES_REFUSED,
+    BACKSTOP,
     POLICY_FINGERPRINT,
     ACCESS_REVIEWS,
     ACCESS_REVIEW_DURATION,

@@ -129,9 +129,15 @@ fn write(program: &mut Program<'_>) {
     let adds = format!("(variables.givenBack[i].size() > 0 || variables.addedAfter[i] != {own})");
     let added = "variables.addedAfter[i] + variables.givenBack[i]";
     let has = "e.context.?capabilities.hasValue()";
-    program.set_in_containers(format!("({drops} || {adds}) && !{has}"), "capabilities", "{}");
-    program.set_in_containers(drops.to_owned(), "capabilities/drop", &format!("{dropped} + ['ALL']"));
-    program.set_in_containers(adds, "capabilities/add", added);
+    // Without any, there is nothing to add but what is given back for ALL.
+    let both = "variables.givenBack[i].size() > 0 ? {'drop': ['ALL'], 'add': variables.givenBack[i]} : {'drop': ['ALL']}";
+    program.set_in_containers(format!("{drops} && !{has}"), "capabilities", both);
+    program.set_in_containers(
+        format!("{drops} && {has}"),
+        "capabilities/drop",
+        &format!("{dropped} + ['ALL']"),
+    );
+    program.set_in_containers(format!("{adds} && {has}"), "capabilities/add", added);
 }
 
 fn escalation(program: &mut Program<'_>) {

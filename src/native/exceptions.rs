@@ -67,6 +67,6 @@ pub const EXCEPTIONS: &[Exception] = &[
     exception("many-names", "An exemption that lists more than 32 names is not honoured."),
     exception(
         "size",
-        "A pod that costs more to evaluate than the API server allows, of some hundred containers, stays as it is.",
+        "A pod that costs more to evaluate than the API server allows, of some six hundred containers, stays as it is.",
     ),
 ];

@@ -43,9 +43,10 @@ impl<'p> Program<'p> {
         self.variables.push((name, expression.into()));
     }
 
-    /// Sets a field of the security context of each container for which this holds.
+    /// Sets a field of the security context of each container for which this holds. A field within a field is only for
+    /// containers that have the outer one.
     pub(super) fn set_in_containers(&mut self, condition: String, field: &str, value: &str) {
-        self.container_context.push([condition, text(&format!("/{field}")), value.to_owned()]);
+        self.container_context.push([condition, text(field), value.to_owned()]);
     }
 
     /// Sets a field of the pod's security context; the field is an expression.
@@ -79,11 +80,12 @@ impl<'p> Program<'p> {
         if !self.container_context.is_empty() {
             let each = edits(&self.container_context);
             self.let_be("edits", format!("variables.containers.transformList(i, e, {each})"));
-            let makes = "variables.edits[i].size() > 0 && !e.own.?securityContext.hasValue()";
-            let context = "e.at + '/securityContext'";
+            // One operation where there is nothing yet: each of them costs.
+            let (edits, context) = ("variables.edits[i]", "e.at + '/securityContext'");
             self.operate_in_containers(&format!(
-                "{} + variables.edits[i].map(x, JSONPatch{{op: 'add', path: {context} + x.at, value: x.value}})",
-                cel::add_if(makes, context, "{}"),
+                "({edits}.size() > 0 && !e.own.?securityContext.hasValue() ? [JSONPatch{{op: 'add', path: {context}, \
+                 value: {edits}.transformMapEntry(k, x, {{x.at: x.value}})}}] : \
+                 {edits}.map(x, JSONPatch{{op: 'add', path: {context} + '/' + x.at, value: x.value}}))"
             ));
         }
         if !self.pod_context.is_empty() {

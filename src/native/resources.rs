@@ -1,6 +1,6 @@
 //! `resources` in CEL: defaults beside what is written.
 
-use super::cel::{add_if, text};
+use super::cel::text;
 use super::program::{Program, covers};
 use crate::rules::RuleId;
 use crate::rules::resources::{Defaults, Quantities};
@@ -56,11 +56,11 @@ pub(super) fn apply(program: &mut Program<'_>) {
         ),
     );
     for (list, written) in [("requests", &requests), ("limits", &limits)] {
-        let path = format!("e.at + '/resources/{list}'");
-        let some = format!("variables.{list}[i].size() > 0 && {written}.size() == 0");
+        let (path, new) = (format!("e.at + '/resources/{list}'"), format!("variables.{list}[i]"));
         program.operate_in_containers(&format!(
-            "{} + variables.{list}[i].map(q, JSONPatch{{op: 'add', path: {path} + '/' + q[0], value: q[1]}})",
-            add_if(&some, &path, "{}"),
+            "({new}.size() > 0 && {written}.size() == 0 ? [JSONPatch{{op: 'add', path: {path}, \
+             value: {new}.transformMapEntry(k, q, {{q[0]: q[1]}})}}] : \
+             {new}.map(q, JSONPatch{{op: 'add', path: {path} + '/' + q[0], value: q[1]}}))"
         ));
     }
 }

@@ -16,7 +16,7 @@ use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
 use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
-use crate::view::Pod;
+use crate::view::{Pod, is_too_many};
 
 /// What became of a request: the label of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,7 +130,8 @@ pub fn reply(body: &[u8], world: &World<'_>, told: Told) -> Result<Reply, Review
     }
 }
 
-/// Answers a review that failed inside: allowed unchanged with a warning, or denied, as policy says.
+/// Answers a review that failed inside: allowed unchanged with a warning, or denied, as policy says; denied where there is
+/// more in the pod than is read.
 ///
 /// # Errors
 /// When the body is no review of a pod.
@@ -140,8 +141,9 @@ pub fn answer_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<An
     let policy = policies.for_unreadable();
     let mut record = record(&request, &policy.name);
     let mut out = Writer::new(&request.uid);
+    let on_error = if is_too_many(why) { OnError::Deny } else { policy.on_error };
     let why = crate::message::shorten(format!("pod-hardener: the pod could not be reviewed: {why}"));
-    match policy.on_error {
+    match on_error {
         OnError::Allow => {
             record.outcome = Outcome::FailedOpen;
             out.allow();
@@ -214,7 +216,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     }
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
     record.remarks = hardened.remarks.iter().map(|remark| remark.reason).collect();
-    let mut out = Writer::new(&request.uid);
+    let mut out = Writer::with_room(&request.uid, hardened.patch.bytes());
     out.allow();
     out.warnings(&warnings(&hardened, &subject));
     out.audit(&hardened);
@@ -261,7 +263,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(uid: &str) -> Self {
-        let mut out = Vec::with_capacity(4096);
+        Self::with_room(uid, 0)
+    }
+
+    /// With room for a patch of so many bytes, and what is commonly said of one.
+    fn with_room(uid: &str, patch: usize) -> Self {
+        let mut out = Vec::with_capacity(2048 + patch / 2 * 3);
         out.extend_from_slice(
             br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
         );

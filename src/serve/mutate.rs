@@ -104,11 +104,12 @@ impl Webhook {
         let body = self.bodies.receive(body).await;
         let body = body.map_err(|rejection| (rejection, self.bodies.describe(rejection)))?;
         let received = Instant::now();
-        let (reply, policies) = self.reply(endpoint, &body)?;
-        let mut answered = match reply {
-            Reply::Answer(answered) => answered,
+        let mut answered = match self.reply(endpoint, &body)? {
+            Replied::Answer(answered) => answered,
             // Most reviews ask nothing, and are not to carry the room that this takes.
-            Reply::Ask(question) => Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?,
+            Replied::Ask(question, policies) => {
+                Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?
+            }
         };
         self.metrics.record(endpoint, &answered.record, received.elapsed(), body.len(), answered.body.len());
         logging::decision(endpoint, &answered.record);
@@ -125,12 +126,14 @@ impl Webhook {
         Ok((room, permit))
     }
 
-    /// The answer, or what has to be found out first, and the policies by which it is.
-    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<(Reply, Arc<PolicySet>), (Rejection, String)> {
+    /// The answer, or what has to be found out first.
+    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<Replied, (Rejection, String)> {
         let policies = self.policies.load();
         let world = World { policies: &policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
-        let reply = review(endpoint.into(), body, &world, Told::default(), &self.metrics)?;
-        Ok((reply, Guard::into_inner(policies)))
+        Ok(match review(endpoint.into(), body, &world, Told::default(), &self.metrics)? {
+            Reply::Answer(answer) => Replied::Answer(answer),
+            Reply::Ask(question) => Replied::Ask(question, Guard::into_inner(policies)),
+        })
     }
 
     /// Finds out what a review asks, and answers it by the policies under which it asked.
@@ -152,6 +155,12 @@ impl Webhook {
         }
         give_up(reviewer, body, policies)
     }
+}
+
+/// A reply, with the policies under which something is asked.
+enum Replied {
+    Answer(Answer),
+    Ask(Question, Arc<PolicySet>),
 }
 
 /// Where the request goes, if it may be a review by its header.

@@ -31,7 +31,16 @@ pub(super) fn check<E: Error>(weight: usize) -> Result<(), E> {
     if weight <= MOST {
         return Ok(());
     }
-    Err(E::custom(format_args!("more than {MOST} containers, volumes, mounts, ports, labels or the like")))
+    Err(E::custom(format_args!("more than {MOST} {OF_WHAT}")))
+}
+
+/// What there can be too many of.
+const OF_WHAT: &str = "containers, volumes, mounts, ports, labels or the like";
+
+/// Whether an error says that there is too much of something. No policy lets that pass: a pod could be made unreadable on
+/// purpose, with labels that nobody reads.
+pub(crate) fn is_too_many(error: &str) -> bool {
+    error.contains(OF_WHAT)
 }
 
 impl Weigh for i64 {}

@@ -34,10 +34,13 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod helm;
 mod installation;
+mod installed;
 mod least_privilege;
 mod limits;
 mod manifests;
+mod match_conditions;
 mod mirror;
 mod native;
 mod other_mutator;
@@ -122,9 +125,11 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        helm::tests(),
         installation::tests(),
         limits::tests(),
         least_privilege::tests(),
+        match_conditions::tests(),
         mirror::tests(),
         native::tests(),
         outage::tests(),

@@ -123,7 +123,7 @@ async fn know(namespace: &Namespace, name: &str) {
 
 /// It waits, says so, and answers whoever asks meanwhile.
 async fn start_without_an_api_server(fixture: Arc<Fixture>) {
-    let mut cluster = Cluster::bare(&fixture.binaries, &[]).await;
+    let cluster = Cluster::bare(&fixture.binaries, &[]).await;
     cluster.stop_api_server();
     let replica = Replica::start(&cluster, "cold");
     replica.until("it says what it waits for", 503, "[+] serving\n").await;

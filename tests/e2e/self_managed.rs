@@ -38,7 +38,7 @@ fn authorities(bundle: &str) -> usize {
 }
 
 async fn rotate(fixture: Arc<Fixture>) {
-    let lives = ["POD_HARDENER_CERTIFICATE_LIFETIME=15s", "POD_HARDENER_AUTHORITY_LIFETIME=45s"];
+    let lives = ["POD_HARDENER_CERTIFICATE_LIFETIME=20s", "POD_HARDENER_AUTHORITY_LIFETIME=60s"];
     let mut stage = Stage::new(&fixture, &[QUICK, lives].concat()).await;
     stage.start();
     stage.start();
@@ -259,16 +259,16 @@ async fn lead(fixture: Arc<Fixture>) {
     let mut stage = Stage::new(&fixture, &QUICK).await;
     stage.register(&[]);
     stage.start();
-    stage.until_ready(&[0]).await;
     stage.start();
     stage.until_whole().await;
     stage.until_ready(&[0, 1]).await;
-    assert_eq!(stage.leader(&[0, 1]).await, 0, "who was first");
+    let paused = stage.leader(&[0, 1]).await;
+    let other = 1 - paused;
     let ours = stage.secret("ca.crt").await.expect("ours");
 
     // Longer than its Lease.
-    stage.replicas[0].process.signal(Signal::STOP);
-    assert_eq!(stage.leader(&[1]).await, 1);
+    stage.replicas[paused].process.signal(Signal::STOP);
+    assert_eq!(stage.leader(&[other]).await, other);
     stage
         .change(SECRET, |secret| {
             secret["metadata"]["annotations"] = json!({"pod-hardener.dev/renew": "authority"})
@@ -285,21 +285,21 @@ async fn lead(fixture: Arc<Fixture>) {
         if bundles.iter().all(|bundle| *bundle == both) { Ok(()) } else { Err(format!("{bundles:?}")) }
     })
     .await;
-    stage.replicas[0].process.signal(Signal::CONT);
+    stage.replicas[paused].process.signal(Signal::CONT);
+    assert_eq!(stage.leader(&[0, 1]).await, other);
     stage.until_ready(&[0, 1]).await;
     for _ in 0..30 {
         sleep(Duration::from_millis(100)).await;
-        assert!(!stage.replicas[0].leads().await, "its time is over");
+        assert!(!stage.replicas[paused].leads().await, "its time is over");
         assert_eq!(stage.secret("ca.crt").await.as_ref(), Ok(&both));
         for kind in KINDS {
             let bundles = stage.bundles(kind).await.expect("bundles");
             assert!(bundles.iter().all(|bundle| *bundle == both), "{bundles:?}");
         }
     }
-    assert_eq!(stage.leader(&[0, 1]).await, 1);
 
-    stage.replicas[1].process.signal(Signal::KILL);
-    assert_eq!(stage.leader(&[0]).await, 0);
+    stage.replicas[other].process.signal(Signal::KILL);
+    assert_eq!(stage.leader(&[paused]).await, paused);
     stage
         .change(&configuration(KINDS[0]), |object| {
             object["webhooks"][0]["clientConfig"]["caBundle"] = Value::Null
@@ -309,9 +309,37 @@ async fn lead(fixture: Arc<Fixture>) {
     // Who leaves in order does not keep anybody waiting, and who comes serves what all serve.
     stage.start();
     stage.until_ready(&[2]).await;
-    stage.replicas[0].process.stop();
+    stage.replicas[paused].process.stop();
     assert_eq!(stage.leader(&[2]).await, 2);
     assert_eq!(stage.secret("ca.crt").await.as_ref(), Ok(&both));
     stage.until_called().await;
+
+    // Nobody is left who remembers, and the Secret is gone: what the webhooks trust stays trusted.
+    stage.replicas[2].process.stop();
+    stage.api.delete(SECRET).await.expect("a deletion");
+    stage.start();
+    stage.until_ready(&[3]).await;
+    let beside = stage.secret("ca.crt").await.expect("authorities");
+    assert!(authorities(&beside) == 3 && beside.ends_with(&both), "{beside}");
+    stage.until_whole().await;
+
+    // A certificate by hand, whose authority is known only to the webhooks: it stays until ours is trusted too.
+    stage.replicas[3].process.stop();
+    let by_hand = stage.secret("tls.crt").await.expect("a certificate");
+    stage
+        .change(SECRET, |secret| {
+            let data = secret["data"].as_object_mut().expect("data");
+            data.retain(|key, _| key.starts_with("tls."));
+        })
+        .await;
+    stage.start();
+    stage.until_ready(&[4]).await;
+    until_ok("ours is beside it", async || {
+        let now = stage.secret("ca.crt").await?;
+        if authorities(&now) == 4 && now.ends_with(&beside) { Ok(()) } else { Err(now) }
+    })
+    .await;
+    assert_eq!(stage.secret("tls.crt").await, Ok(by_hand), "not before every API server has heard of ours");
+    stage.until_whole().await;
     stage.stop();
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask generate [--check]`: what is written from the code, so that it cannot say something else.
 
+mod chart;
 pub(crate) mod parts;
 mod policies;
 mod program;

@@ -18,6 +18,7 @@ mod checks;
 mod faults;
 mod generate;
 mod golang;
+mod helm;
 mod images;
 mod licences;
 mod node;

@@ -50,7 +50,7 @@ pub(crate) fn missing() -> Option<String> {
 
 /// The folders, as in `PATH`, that together hold every program. What is missing is built first.
 pub(crate) fn folders() -> Result<OsString> {
-    let mut folders = assets::folders(&assets::NEWEST)?;
+    let mut folders = assets::to_test(&assets::NEWEST)?;
     folders.extend(assets::folders_of(&assets::NEWEST, assets::NODE)?);
     for name in ["containerd", "containerd-shim-runc-v2", "ctr"] {
         folders.push(containerd(name)?);

@@ -35,3 +35,36 @@ impl Handed {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+
+    use super::super::ephemeral;
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_taken_and_what_is_wrong_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clients.pem");
+        let [first, second] = [(); 2].map(|()| ephemeral().unwrap().0);
+        std::fs::write(&file, &first.cert).unwrap();
+        let current: Current = Arc::new(ArcSwap::new(Loaded::new(&first).unwrap().config));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut handed =
+            Handed { current: Arc::clone(&current), client_ca: Some(file.clone()), pem: None, metrics };
+        let mut served = current.load_full();
+        let mut take = |pem: &Pem| {
+            let taken = handed.take(&pem.cert, &pem.key).map_err(|error| error.to_string());
+            let before = std::mem::replace(&mut served, current.load_full());
+            (taken.is_ok(), taken == Ok(true), Arc::ptr_eq(&before, &served))
+        };
+        assert_eq!(take(&second), (true, true, false));
+        assert_eq!(take(&second), (true, false, true), "the same again");
+        std::fs::write(&file, &second.cert).unwrap();
+        assert_eq!(take(&second), (true, true, false), "others may call");
+        assert_eq!(take(&Pem { key: first.key.clone(), ..second.clone() }), (false, false, true));
+        std::fs::write(&file, "nothing").unwrap();
+        assert_eq!(take(&first), (false, false, true));
+    }
+}
