@@ -68,7 +68,7 @@ const ALL: &str = "ALL";
 const NET_BIND_SERVICE: &str = "NET_BIND_SERVICE";
 
 /// Whether two spellings name one capability: `CAP_` prefix and case do not count.
-pub(crate) fn is_same(a: &str, b: &str) -> bool {
+pub(super) fn is_same(a: &str, b: &str) -> bool {
     bare(a).eq_ignore_ascii_case(bare(b))
 }
 

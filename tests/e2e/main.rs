@@ -22,6 +22,8 @@ use tokio::runtime::{Handle, Runtime};
 mod adoption;
 mod api;
 mod authority;
+mod backstop;
+mod backstop_outage;
 mod certificates;
 mod client_ca;
 mod cluster;
@@ -146,6 +148,8 @@ fn tests() -> Vec<Test> {
         shapes::tests(),
         adoption::tests(),
         authority::tests(),
+        backstop::tests(),
+        backstop_outage::tests(),
         telling::tests(),
         token::tests(),
         validating::tests(),
