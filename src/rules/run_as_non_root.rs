@@ -9,6 +9,7 @@ use super::settle::{Share, settle};
 use super::{Desk, Meta, Mode, Note, Place, Source, capabilities, privileged};
 use crate::plan::Plan;
 use ids::Ids;
+pub(crate) use ids::UID_RANGE;
 
 /// Documentation and presets.
 pub const META: Meta = Meta {

@@ -4,6 +4,7 @@
 //! whole. A version that is wrong leaves the last good one in force, and is told: in the log, by metrics and, of a
 //! custom resource, in its status and by an Event.
 
+mod backstop;
 pub mod files;
 mod object;
 pub mod report;
@@ -39,13 +40,16 @@ struct State {
     objects: BTreeMap<String, Object>,
     /// Policies of files in whose place a custom resource of the same name is.
     replaced: Vec<String>,
+    /// The backstop in the cluster.
+    backstop: backstop::Seen,
 }
 
 impl Sources {
     /// These policies are in force, until something changes.
     #[must_use]
     pub fn new(policies: &PolicySet, metrics: Arc<Metrics>) -> Arc<Self> {
-        let state = State { files: policies.policies().to_vec(), ..State::default() };
+        let backstop = backstop::Seen { changed: true, ..backstop::Seen::default() };
+        let state = State { files: policies.policies().to_vec(), backstop, ..State::default() };
         let sources = Self {
             in_force: Arc::new(InForce::new(policies.clone())),
             state: Mutex::default(),
@@ -191,6 +195,7 @@ impl Sources {
         state.replaced = replaced;
         self.measure(state, &policies);
         self.in_force.replace(PolicySet::new(policies));
+        state.backstop.changed = true;
         self.metrics.policy_loaded();
     }
 

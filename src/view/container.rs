@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::few::{Weigh, few};
 use super::{ContainerType, Quantity, SecurityContext, Text};
 
 /// A container, init container, sidecar or ephemeral container.
@@ -27,12 +28,13 @@ pub struct Container<'a> {
     #[serde(borrow)]
     pub resources: Option<Resources<'a>>,
     /// Declared ports.
+    #[serde(default, deserialize_with = "few")]
     pub ports: Option<Vec<Port>>,
     /// Mounted volumes.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub volume_mounts: Option<Vec<VolumeMount<'a>>>,
     /// Raw block devices.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub volume_devices: Option<Vec<VolumeDevice<'a>>>,
     /// Is it alive?
     #[serde(borrow)]
@@ -100,6 +102,21 @@ impl<'a> Container<'a> {
         self.security_context.as_ref().and_then(|context| context.privileged) == Some(true)
     }
 }
+
+impl Weigh for Container<'_> {
+    /// Itself, and what stands in it.
+    fn weight(&self) -> usize {
+        let lists = [self.ports().len(), self.mounts().len(), self.devices().len()];
+        let capabilities = [self.added_capabilities().len(), self.dropped_capabilities().len()];
+        10 + lists.iter().chain(&capabilities).sum::<usize>()
+    }
+}
+
+impl Weigh for Port {}
+
+impl Weigh for VolumeMount<'_> {}
+
+impl Weigh for VolumeDevice<'_> {}
 
 /// `resources` of a container or of a pod.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -17,7 +17,7 @@ pub(crate) const NAMESPACE: &str = "pod-hardener";
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 
-/// Where `manifests/` says the image is, and where it is here.
+/// Where `manifests/base` says the image is, and where it is here.
 const IMAGE: (&str, &str, &str) = ("registry.example.com/pod-hardener", "localhost/pod-hardener", "dev");
 
 /// The most that the image's archive may take.
@@ -55,14 +55,13 @@ async fn the_image_names_a_user(fixture: Arc<Fixture>) {
 
 pub(crate) async fn install(fixture: &Fixture) {
     let folder = machine::folder().expect("to be inside").join("install");
-    let base = folder.join("manifests");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"), &base);
-    let (name, new_name, tag) = IMAGE;
+    let base = folder.join("base");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base"), &base);
     let overlay = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": ["manifests"],
-        "images": [{"name": name, "newName": new_name, "newTag": tag}],
+        "resources": ["base"],
+        "images": images(),
     });
     std::fs::write(folder.join("kustomization.yaml"), overlay.to_string()).expect("a file");
 
@@ -82,6 +81,12 @@ pub(crate) async fn install(fixture: &Fixture) {
         fixture.kubectl(&["patch", kind, "pod-hardener", "--type=json", "--patch", &patch.to_string()]);
     }
     until_called(fixture).await;
+}
+
+/// Where the image is, for kustomize.
+pub(crate) fn images() -> Value {
+    let (name, new_name, tag) = IMAGE;
+    json!([{"name": name, "newName": new_name, "newTag": tag}])
 }
 
 /// Patching a configuration returns before the API server goes by it.
@@ -108,7 +113,7 @@ pub(crate) fn is_hardened(pod: &Value) -> bool {
     pod["metadata"]["annotations"][HARDENED].is_string()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
         let (from, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).expect("an entry");

@@ -4,7 +4,7 @@ use super::{Params, Strategy};
 use crate::facts::Space;
 
 /// The namespace's uids on OpenShift.
-const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
+pub(crate) const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
 /// Its groups: blocks, separated by commas.
 const SUPPLEMENTAL_GROUPS: &str = "openshift.io/sa.scc.supplemental-groups";
 

@@ -8,7 +8,7 @@ use pod_hardener::docs::schema::policy_schema;
 use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::Preset;
 
-use super::{COMMAND, Page};
+use super::{COMMAND, Page, chart};
 
 pub(super) fn pages() -> Result<Vec<Page>> {
     let mut pages = Preset::ALL.into_iter().map(preset_page).collect::<Result<Vec<Page>>>()?;
@@ -18,7 +18,8 @@ pub(super) fn pages() -> Result<Vec<Page>> {
         "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
         to_yaml(&policy_crd())
     );
-    pages.push(Page { path: format!("manifests/crd/{PLURAL}.yaml"), text: crd });
+    pages.extend(chart::pages(&crd)?);
+    pages.push(Page { path: format!("manifests/base/crd/{PLURAL}.yaml"), text: crd });
     Ok(pages)
 }
 
@@ -31,7 +32,7 @@ fn exemption_policy() -> Page {
         to_yaml(&check),
         to_yaml(&binding),
     );
-    Page { path: "manifests/exemption-policy.yaml".to_owned(), text }
+    Page { path: "manifests/base/exemption-policy.yaml".to_owned(), text }
 }
 
 fn preset_page(preset: Preset) -> Result<Page> {
