@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::header::CONNECTION;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -27,6 +28,8 @@ use crate::sources::{Sources, files, report};
 use crate::telling;
 use crate::watch::{self, Watches};
 
+/// So many bytes of a connection are read at once.
+const READ_AT_ONCE: usize = 8 * 1024;
 /// Connections to probes and metrics at once.
 const ADMIN_CONNECTIONS: usize = 32;
 
@@ -276,7 +279,8 @@ async fn serve_webhook(
         let (tls, phases) = (tls.clone(), phases.clone());
         async move {
             let _open = tls.metrics.connections.enter();
-            let stream = Stall::new(stream, write);
+            // TLS by itself reads four kilobytes at a time: a review would take several calls to the kernel.
+            let stream = BufReader::with_capacity(READ_AT_ONCE, Stall::new(stream, write));
             let stream = match connection::handshake(stream, tls.current.load_full(), handshake).await {
                 Ok(stream) => stream,
                 Err(failure) => return tls.metrics.handshake_failures.count(failure),
