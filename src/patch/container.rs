@@ -12,6 +12,7 @@ pub(super) fn write(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Conta
     write_security_context(writer, slot, edits, &base);
     write_resources(writer, slot, edits, &base);
     write_mounts(writer, slot, edits, &base);
+    write_environment(writer, slot, edits, &base);
     for index in &edits.host_ports_removed {
         writer.remove(&[&base, "/ports/", &index.to_string(), "/hostPort"]);
     }
@@ -130,4 +131,17 @@ fn write_mounts(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Container
         .collect();
     let mounts: Vec<Value<'_>> = mounts.iter().map(|mount| Value::Map(mount)).collect();
     writer.append([base, PATH], slot.view.volume_mounts.is_some(), &mounts);
+}
+
+fn write_environment(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
+    if edits.environment_added.is_empty() {
+        return;
+    }
+    let variables: Vec<[(&str, Value<'_>); 2]> = edits
+        .environment_added
+        .iter()
+        .map(|(name, value)| [("name", Value::Text(name)), ("value", Value::Text(value))])
+        .collect();
+    let variables: Vec<Value<'_>> = variables.iter().map(|variable| Value::Map(variable)).collect();
+    writer.append([base, "/env"], slot.view.env.is_some(), &variables);
 }

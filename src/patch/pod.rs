@@ -86,17 +86,23 @@ pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>,
     if edits.volumes_added.is_empty() {
         return;
     }
-    let limits: Vec<Option<(&str, Value<'_>)>> = edits
+    let fields: Vec<[(&str, Value<'_>); 2]> = edits
         .volumes_added
         .iter()
-        .map(|volume| volume.size_limit.as_deref().map(|limit| ("sizeLimit", Value::Text(limit))))
+        .map(|volume| {
+            let limit = volume.size_limit.as_deref().unwrap_or_default();
+            [("sizeLimit", Value::Text(limit)), ("medium", Value::Text("Memory"))]
+        })
         .collect();
     let volumes: Vec<[(&str, Value<'_>); 2]> = edits
         .volumes_added
         .iter()
-        .zip(&limits)
-        .map(|(volume, limit)| {
-            [("name", Value::Text(&volume.name)), ("emptyDir", Value::Map(limit.as_slice()))]
+        .zip(&fields)
+        .map(|(volume, fields)| {
+            let first = usize::from(volume.size_limit.is_none());
+            let end = 1 + usize::from(volume.in_memory);
+            let fields = fields.get(first..end).unwrap_or_default();
+            [("name", Value::Text(&volume.name)), ("emptyDir", Value::Map(fields))]
         })
         .collect();
     let volumes: Vec<Value<'_>> = volumes.iter().map(|volume| Value::Map(volume)).collect();

@@ -1,6 +1,7 @@
 //! Containers of every type.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{ContainerType, Quantity, SecurityContext, Text};
 
@@ -23,6 +24,9 @@ pub struct Container<'a> {
     /// What this project is about.
     #[serde(borrow)]
     pub security_context: Option<SecurityContext<'a>>,
+    /// Environment variables, unread: who needs their names asks for [`Self::environment_names`].
+    #[serde(borrow)]
+    pub env: Option<&'a RawValue>,
     /// Requests and limits.
     #[serde(borrow)]
     pub resources: Option<Resources<'a>>,
@@ -76,6 +80,14 @@ impl<'a> Container<'a> {
         self.ports.as_deref().unwrap_or_default()
     }
 
+    /// The names of the environment variables; `None` for what is no list of variables.
+    #[must_use]
+    pub fn environment_names(&self) -> Option<Vec<Text<'a>>> {
+        let Some(env) = self.env else { return Some(Vec::new()) };
+        let variables: Vec<Variable<'a>> = serde_json::from_str(env.get()).ok()?;
+        Some(variables.into_iter().map(|variable| variable.name).collect())
+    }
+
     /// The capabilities that the author added.
     #[must_use]
     pub fn added_capabilities(&self) -> &[Text<'a>] {
@@ -99,6 +111,13 @@ impl<'a> Container<'a> {
     pub fn is_privileged(&self) -> bool {
         self.security_context.as_ref().and_then(|context| context.privileged) == Some(true)
     }
+}
+
+/// `env[*]`
+#[derive(Debug, Deserialize)]
+struct Variable<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
 }
 
 /// `resources` of a container or of a pod.
