@@ -1,4 +1,4 @@
-//! `manifests/`: what can be proven of them without a cluster.
+//! `manifests/base`: what can be proven of them without a cluster.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
@@ -24,7 +24,7 @@ const FILES: [(&str, &str); 8] = [
 
 /// A file's documents.
 fn documents(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

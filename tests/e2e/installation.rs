@@ -1,4 +1,4 @@
-//! `manifests/`: what it describes can be installed, in a namespace that enforces `restricted`.
+//! `manifests/base`: what it describes can be installed, in a namespace that enforces `restricted`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ async fn of_the_manifests(fixture: Arc<Fixture>) {
 
 /// The objects, in the order in which they are to be created.
 fn kustomized(fixture: &Fixture) -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base");
     let folder = folder.to_str().expect("a path that is UTF-8");
     let output = fixture.cluster.kubectl(&["kustomize", folder]).output().expect("kubectl");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! `manifests/role.yaml` is enough, and none of it is too much.
+//! `manifests/base/role.yaml` is enough, and none of it is too much.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Grant {
 
 /// All that the role of the manifests allows.
 pub(crate) fn grants() -> Vec<Grant> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/role.yaml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/role.yaml");
     let text = std::fs::read_to_string(path).expect("the role");
     let role: Value = serde_saphyr::from_str(&text).expect("YAML");
     let mut grants = Vec::new();
@@ -321,7 +321,7 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
 
 /// The custom resource, and a policy in force for no namespace that there is.
 async fn define_policies(cluster: &Cluster) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/crd/hardeningpolicies.yaml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/crd/hardeningpolicies.yaml");
     let output = cluster.kubectl(&["create", "-f", file.to_str().expect("UTF-8")]).output().expect("kubectl");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     until_ok("a policy can be created", async || create_policy(cluster).await).await;

@@ -31,7 +31,7 @@ fn said(output: &std::process::Output) -> String {
 
 /// Installs the definition, or finds it installed.
 pub(crate) async fn install(fixture: &Fixture) {
-    let file = root().join("manifests/crd/hardeningpolicies.yaml");
+    let file = root().join("manifests/base/crd/hardeningpolicies.yaml");
     let file = file.to_str().expect("a path that is UTF-8");
     let output = fixture.cluster.kubectl(&["apply", "--server-side", "-f", file]).output().expect("kubectl");
     assert!(output.status.success(), "{}", said(&output));

@@ -17,7 +17,7 @@ pub(crate) const NAMESPACE: &str = "pod-hardener";
 /// The annotation by which a pod says that it was hardened.
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 
-/// Where `manifests/` says the image is, and where it is here.
+/// Where `manifests/base` says the image is, and where it is here.
 const IMAGE: (&str, &str, &str) = ("registry.example.com/pod-hardener", "localhost/pod-hardener", "dev");
 
 /// The most that the image's archive may take.
@@ -55,13 +55,13 @@ async fn the_image_names_a_user(fixture: Arc<Fixture>) {
 
 pub(crate) async fn install(fixture: &Fixture) {
     let folder = machine::folder().expect("to be inside").join("install");
-    let base = folder.join("manifests");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"), &base);
+    let base = folder.join("base");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base"), &base);
     let (name, new_name, tag) = IMAGE;
     let overlay = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": ["manifests"],
+        "resources": ["base"],
         "images": [{"name": name, "newName": new_name, "newTag": tag}],
     });
     std::fs::write(folder.join("kustomization.yaml"), overlay.to_string()).expect("a file");

@@ -18,7 +18,7 @@ pub(super) fn pages() -> Result<Vec<Page>> {
         "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
         to_yaml(&policy_crd())
     );
-    pages.push(Page { path: format!("manifests/crd/{PLURAL}.yaml"), text: crd });
+    pages.push(Page { path: format!("manifests/base/crd/{PLURAL}.yaml"), text: crd });
     Ok(pages)
 }
 
@@ -31,7 +31,7 @@ fn exemption_policy() -> Page {
         to_yaml(&check),
         to_yaml(&binding),
     );
-    Page { path: "manifests/exemption-policy.yaml".to_owned(), text }
+    Page { path: "manifests/base/exemption-policy.yaml".to_owned(), text }
 }
 
 fn preset_page(preset: Preset) -> Result<Page> {
