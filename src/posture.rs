@@ -58,6 +58,7 @@ pub struct PosturePolicy {
     pub unknown: Posture,
     /// Where a container stands at most that would run as another user than its image's while it mounts a persistent
     /// volume: files that belong to root stay root's. Not where an `fsGroup` or the pod's author says whose they are.
+    /// With `safe` no pod with such a volume gets a user namespace for its posture: not all storage can be id-mapped.
     pub persistent_volumes: Posture,
     /// No container stands lower. Unset: `safe`; with preset `enforced` or exemptions by `rbac`, `full`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +138,9 @@ pub(crate) fn settle<'v>(
     }
     let floor = floor(policy, desk.space.as_deref());
     let has_namespace = desk.subject.spec.host_users == Some(false) || user_namespace::will_be_set(desk);
+    // What is behind a claim cannot be seen: only policy knows whether it can be id-mapped.
+    let unmapped = policy.posture.persistent_volumes.max(floor) == Posture::Safe
+        && (0..desk.subject.slots.len()).any(|number| mounts_persistent_volume(desk, number));
     let mut stances = Vec::with_capacity(desk.subject.slots.len());
     for (number, slot) in desk.subject.slots.iter().enumerate() {
         let image = slot.view.image.as_deref().unwrap_or_default();
@@ -144,7 +148,10 @@ pub(crate) fn settle<'v>(
         let mut stance = Stance { profile, ..Stance::default() };
         (stance.posture, stance.cause) = wished(desk, policy, number, profile);
         stance.posture = stance.posture.max(floor);
-        if stance.posture == Posture::Isolated && !has_namespace && compensation::obstacle(desk).is_some() {
+        if stance.posture == Posture::Isolated
+            && !has_namespace
+            && (unmapped || compensation::obstacle(desk).is_some())
+        {
             stance.posture = if floor == Posture::Safe { Posture::Safe } else { Posture::Full };
         }
         stance.lowered = lowered(desk, number, &stance);
@@ -182,7 +189,12 @@ fn floor(policy: &Policy, space: Option<&Space>) -> Posture {
 }
 
 /// Where a container should stand, whatever the pod can have.
-fn wished(desk: &Desk<'_, '_>, policy: &Policy, number: usize, profile: Option<&Profile>) -> (Posture, Cause) {
+fn wished(
+    desk: &Desk<'_, '_>,
+    policy: &Policy,
+    number: usize,
+    profile: Option<&Profile>,
+) -> (Posture, Cause) {
     // Who names a user by annotation has made the image run as that one.
     if desk.tuning.run_as_user(number).is_some() {
         return (Posture::Full, Cause::Image);
@@ -213,7 +225,9 @@ fn lowered(desk: &Desk<'_, '_>, number: usize, stance: &Stance<'_>) -> RuleSet {
     let root_stays = match stance.posture {
         Posture::Safe => true,
         Posture::Isolated if !knows_paths => !by_tuning,
-        Posture::Isolated | Posture::Full => read_only_root_filesystem::hides_content(desk, number, stance.profile),
+        Posture::Isolated | Posture::Full => {
+            read_only_root_filesystem::hides_content(desk, number, stance.profile)
+        }
     };
     if root_stays && !read_only_root_filesystem::is_read_only(desk, number) {
         lowered.insert(RuleId::read_only_root_filesystem);

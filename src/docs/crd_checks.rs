@@ -20,7 +20,8 @@ pub(super) fn add(schema: &mut Value) {
     // What the loader takes for the floor where none is written.
     let rbac_or_enforced = "(has(self.preset) && self.preset == 'enforced') || (has(self.exemptions) && \
                             has(self.exemptions.authorization) && self.exemptions.authorization == 'rbac')";
-    let floor = format!("(has(self.posture.floor) ? self.posture.floor : {rbac_or_enforced} ? 'full' : 'safe')");
+    let floor =
+        format!("(has(self.posture.floor) ? self.posture.floor : {rbac_or_enforced} ? 'full' : 'safe')");
     check(
         schema,
         "/properties/spec",

@@ -134,6 +134,14 @@ pub struct Metrics {
     pub policies: Gauges<PolicySource>,
     /// Policies whose present version is not.
     pub policies_refused: Gauges<PolicySource>,
+    /// What became of profiles that were new or changed.
+    pub profile_loads: CountersOfTwo<PolicySource, PolicyOutcome>,
+    /// Profiles in force beside those that are built in.
+    pub profiles: Gauges<PolicySource>,
+    /// Profiles whose present version is not.
+    pub profiles_refused: Gauges<PolicySource>,
+    /// By posture.
+    postures: Vec<IntCounter>,
     /// Questions whether somebody may exempt.
     pub access_reviews: Counters<Asked>,
     access_review_duration: Vec<Histogram>,
@@ -209,6 +217,10 @@ impl Metrics {
             policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
             policies: Gauges::new(&registry, &table::POLICIES)?,
             policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
+            profile_loads: CountersOfTwo::new(&registry, &table::PROFILE_LOADS)?,
+            profiles: Gauges::new(&registry, &table::PROFILES)?,
+            profiles_refused: Gauges::new(&registry, &table::PROFILES_REFUSED)?,
+            postures: counters(&registry, &table::POSTURES)?,
             access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
             access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
             owner_waits: Counters::new(&registry, &table::OWNER_WAITS)?,
@@ -244,6 +256,7 @@ impl Metrics {
                 count(&self.rule_results, rule as usize * RuleResult::ALL.len() + result as usize);
             }
         }
+        record.posture.iter().for_each(|posture| count(&self.postures, *posture as usize));
         record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
         record.refusals.iter().for_each(|reason| count(&self.refusals, *reason as usize));
         record.remarks.iter().for_each(|reason| count(&self.remarks, *reason as usize));

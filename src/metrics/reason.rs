@@ -236,6 +236,8 @@ labels! {
         AdmissionPolicyBindings = "validatingadmissionpolicybindings",
         /// Policies; a cluster need not have them.
         HardeningPolicies = "hardeningpolicies",
+        /// ImageProfiles.
+        ImageProfiles = "imageprofiles",
     }
 }
 

@@ -58,17 +58,14 @@ pub fn parse_object(name: &str, spec: Option<&Value>) -> Result<Policy, String> 
 }
 
 /// The document that a custom resource of our group is, by its `spec`.
-pub(crate) fn object<T: DeserializeOwned>(
-    kind: &str,
-    name: &str,
-    spec: Option<&Value>,
-) -> Result<T, String> {
+pub(crate) fn object<T: DeserializeOwned>(kind: &str, name: &str, spec: Option<&Value>) -> Result<T, String> {
     let spec = spec.cloned().unwrap_or_else(|| json!({}));
     if !spec.is_object() {
         return Err("spec: must be an object".to_owned());
     }
     let read = |spec: Value| {
-        let whole = json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec});
+        let whole =
+            json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec});
         serde_json::from_value::<T>(whole)
     };
     read(spec.clone()).map_err(|error| {

@@ -28,8 +28,8 @@ pub use selector::Mismatch;
 pub(crate) use selector::glob;
 pub use source::{Source, Texts, together};
 pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
-pub(crate) use validate::{is_label, validate_sizes};
 pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
+pub(crate) use validate::{is_label, validate_sizes};
 
 use crate::posture::PosturePolicy;
 use crate::rules::{Mode, RuleId, Rules};

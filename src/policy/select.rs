@@ -26,6 +26,8 @@ pub struct PolicySet {
     by_name: HashMap<Box<str>, usize>,
     blends: Vec<Row>,
     profiles: Arc<ProfileSet>,
+    /// Whether a policy may want a user namespace whatever the image's profile says.
+    isolating: bool,
 }
 
 /// What becomes of each policy that a pod's author chose, over one that a namespace has: made when first needed.
@@ -74,7 +76,12 @@ impl PolicySet {
             by_name.entry(policy.name.as_str().into()).or_insert(number);
         }
         let blends = policies.iter().map(|_| OnceLock::new()).collect();
-        Self { policies, loaded, by_name, blends, profiles: profiles::shared() }
+        let isolating = policies.iter().any(|policy| {
+            let posture = policy.posture;
+            [posture.unknown, posture.persistent_volumes, posture.floor.unwrap_or_default()]
+                .contains(&Posture::Isolated)
+        });
+        Self { policies, loaded, by_name, blends, profiles: profiles::shared(), isolating }
     }
 
     /// The same policies, with these facts about images instead of those that are built in.
@@ -92,15 +99,11 @@ impl PolicySet {
     /// Whether where a pod stands may depend on whether the nodes have user namespaces.
     #[must_use]
     pub fn isolates(&self, subject: &Subject<'_, '_>, namespace: &str) -> bool {
-        let by_policy = |policy: &Policy| {
-            policy.posture.unknown == Posture::Isolated || policy.posture.persistent_volumes == Posture::Isolated
-        };
         let by_profile = |image: &str| {
             let profile = self.profiles.find(image, namespace);
             profile.is_some_and(|profile| profile.facts.posture == Some(Posture::Isolated))
         };
-        self.policies.iter().any(by_policy)
-            || subject.slots.iter().any(|slot| slot.view.image.as_deref().is_some_and(by_profile))
+        self.isolating || subject.slots.iter().any(|slot| slot.view.image.as_deref().is_some_and(by_profile))
     }
 
     /// The policy for a pod, and why.

@@ -67,11 +67,8 @@ impl Blend {
             let modes = RuleId::ALL.iter().map(|rule| base.mode(*rule).max(picked.mode(*rule))).collect();
             own(format!("{}+{}", base.name, picked.name), modes, rules)
         };
-        let granted = if keeps {
-            Applied::Picked
-        } else {
-            own(picked.name.clone(), picked.modes.clone(), of_picked)
-        };
+        let granted =
+            if keeps { Applied::Picked } else { own(picked.name.clone(), picked.modes.clone(), of_picked) };
         Self { weakens, granted, withheld }
     }
 }

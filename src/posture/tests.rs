@@ -129,7 +129,8 @@ fn a_numeric_user_stays_and_a_named_one_is_named_by_number() {
 
 #[test]
 fn capabilities_are_kept_as_far_as_policy_allows() {
-    let add = |after: &Value| after["spec"]["containers"][0]["securityContext"]["capabilities"]["add"].clone();
+    let add =
+        |after: &Value| after["spec"]["containers"][0]["securityContext"]["capabilities"]["add"].clone();
     assert_eq!(add(&apply(&pod("caps"), "", BARE).0), json!(["NET_BIND_SERVICE"]));
     let both = "rules: {capabilities: {allowed: [NET_BIND_SERVICE, CHOWN]}}";
     assert_eq!(add(&apply(&pod("caps"), both, BARE).0), json!(["NET_BIND_SERVICE", "CHOWN"]));
@@ -145,7 +146,10 @@ fn content_that_an_empty_directory_would_hide_leaves_the_root_writable() {
     let context = &after["spec"]["containers"][0]["securityContext"];
     assert_eq!(context["readOnlyRootFilesystem"], Value::Null);
     assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
-    assert!(said.contains("read-only-root-filesystem not applied: files of the image must be there"), "{said}");
+    assert!(
+        said.contains("read-only-root-filesystem not applied: files of the image must be there"),
+        "{said}"
+    );
     let mut own = pod("content");
     own["spec"]["volumes"] = json!([{"name": "srv", "emptyDir": {}}]);
     own["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "srv", "mountPath": "/srv/"}]);
@@ -241,6 +245,11 @@ fn files_in_a_persistent_volume_stay_their_owners() {
     ] {
         assert_eq!(apply(&with_claim(image), policy, NODES).1, expected, "{image}, {policy}");
     }
+    // Not every storage can be id-mapped.
+    assert_eq!(apply(&with_claim("root"), "", NODES).1, "safe");
+    let vouched = "posture: {persistentVolumes: isolated}";
+    assert_eq!(apply(&with_claim("root"), vouched, NODES).1, "isolated");
+    assert_eq!(apply(&with_claim("web"), "posture: {floor: isolated}", NODES).1, "isolated");
     let with = |edit: fn(&mut Value)| {
         let mut pod = with_claim("web");
         edit(&mut pod);

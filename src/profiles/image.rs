@@ -140,9 +140,23 @@ mod tests {
     #[test]
     fn what_is_no_image() {
         let long = "a".repeat(LONGEST + 1);
-        for image in
-            ["", "/", ":", "@", "nginx:", "nginx@", "nginx@sha256", "a//b", "/a", "a/", "reg.io/", "a b", "a\n", "\0", &long]
-        {
+        for image in [
+            "",
+            "/",
+            ":",
+            "@",
+            "nginx:",
+            "nginx@",
+            "nginx@sha256",
+            "a//b",
+            "/a",
+            "a/",
+            "reg.io/",
+            "a b",
+            "a\n",
+            "\0",
+            &long,
+        ] {
             assert_eq!(Reference::parse(image), None, "{image:?}");
         }
     }

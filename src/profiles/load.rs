@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn folders_of_programs_may_be_named_but_not_by_what_was_learnt() {
         let take = |paths: &str, source: &str| {
-            let spec = format!("spec: {{match: {{repositories: [a]}}, source: {source}, writablePaths: [{paths}]}}");
+            let spec =
+                format!("spec: {{match: {{repositories: [a]}}, source: {source}, writablePaths: [{paths}]}}");
             parse("p", &format!("{HEAD}{spec}\n")).is_ok()
         };
         for (paths, administrators, learnt) in [

@@ -15,7 +15,7 @@ pub use document::{
 };
 pub use image::Reference;
 pub(crate) use library::shared;
-pub use library::{LIBRARY, built_in};
+pub use library::{LIBRARY, built_in, with_built_in};
 pub use load::{load, parse, parse_object};
-pub(crate) use validate::MOST_PATHS;
 pub use set::{Profile, ProfileSet};
+pub(crate) use validate::MOST_PATHS;

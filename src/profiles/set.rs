@@ -159,7 +159,11 @@ fn rank(profile: &Profile, reference: &Reference<'_>, whole: &str, namespace: &s
 
 /// What is literal is more exact than every pattern, and a longer pattern than a shorter one.
 fn exactness(text: &str) -> usize {
-    if is_pattern(text) { text.bytes().filter(|byte| !matches!(byte, b'*' | b'?')).count() } else { usize::MAX }
+    if is_pattern(text) {
+        text.bytes().filter(|byte| !matches!(byte, b'*' | b'?')).count()
+    } else {
+        usize::MAX
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +216,8 @@ mod tests {
             let found = set.find(image, namespace).map(|profile| profile.name.as_str());
             assert_eq!(found, expected, "{image}");
         }
-        let names: Vec<&str> = set.all("redis:8", "shop").iter().map(|profile| profile.name.as_str()).collect();
+        let names: Vec<&str> =
+            set.all("redis:8", "shop").iter().map(|profile| profile.name.as_str()).collect();
         assert_eq!(names, ["mine", "theirs", "learnt"]);
     }
 }

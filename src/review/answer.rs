@@ -14,6 +14,7 @@ use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
+use crate::posture::Posture;
 use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
 
@@ -78,6 +79,8 @@ pub struct Record {
     pub outcome: Outcome,
     /// What each rule did.
     pub results: Results,
+    /// The lowest rung of the ladder on which a container stands.
+    pub posture: Option<Posture>,
     /// The rules from which an exemption was honoured.
     pub exempted: RuleSet,
     /// Why annotations were not honoured.
@@ -163,6 +166,7 @@ pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record 
         policy: policy.to_owned(),
         outcome: Outcome::Skipped,
         results: Results::default(),
+        posture: None,
         exempted: RuleSet::default(),
         refusals: Vec::new(),
         remarks: Vec::new(),
@@ -207,6 +211,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     }
     record.outcome = if hardened.is_changed() { Outcome::Patched } else { Outcome::Unchanged };
     record.results = hardened.results;
+    record.posture = hardened.posture;
     record.exempted = hardened.exemptions.rules();
     if world.cluster.is_connected() && !record.dry_run {
         record.notes = notes(&hardened, &subject);

@@ -195,10 +195,7 @@ impl<'v, 'a> Desk<'v, 'a> {
             stances.get(number).is_some_and(|stance: &Stance<'_>| stance.lowered.contains(rule))
         };
         subject.slots.iter().enumerate().filter(move |(number, slot)| {
-            slot.in_scope
-                && !exemptions.pod(rule)
-                && !exemptions.container(*number, rule)
-                && !lowers(*number)
+            slot.in_scope && !exemptions.pod(rule) && !exemptions.container(*number, rule) && !lowers(*number)
         })
     }
 

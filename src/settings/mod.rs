@@ -78,6 +78,8 @@ pub struct Settings {
     pub certificate_poll: Span,
     /// A preset, a policy file or a folder of them.
     pub policy: String,
+    /// Facts about images beside those that are built in: a file or a folder of them.
+    pub profiles: Option<PathBuf>,
     /// Whether the cluster is watched, for what answers depend on and for policies in it.
     pub cluster: ClusterMode,
     /// How the cluster is reached; unset: by the pod's own service account.
@@ -122,6 +124,7 @@ impl Default for Settings {
             client_ca: None,
             certificate_poll: seconds(10),
             policy: crate::policy::Preset::Restricted.as_str().to_owned(),
+            profiles: None,
             cluster: ClusterMode::Auto,
             kubeconfig: None,
             log_format: LogFormat::Text,

@@ -10,6 +10,7 @@ mod follow;
 mod namespaces;
 mod nodes;
 mod policies;
+mod profiles;
 mod status;
 mod workloads;
 
@@ -33,6 +34,7 @@ pub use client::{ClusterError, connect};
 pub use status::Watches;
 
 use crate::cluster::Cluster;
+use crate::docs::profiles::PROFILES_PLURAL;
 use crate::metrics::WatchKind;
 use crate::sources::{Sources, report};
 use follow::{Keep, Narrow, follow};
@@ -77,6 +79,12 @@ pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, so
         Api::all_with(client.clone(), &report::resource()),
         WatchKind::HardeningPolicies,
         policies::Policies(Arc::clone(sources)),
+        Narrow::default(),
+    );
+    all.start(
+        Api::all_with(client.clone(), &report::resource_of(crate::profiles::KIND, PROFILES_PLURAL)),
+        WatchKind::ImageProfiles,
+        profiles::Profiles(Arc::clone(sources)),
         Narrow::default(),
     );
     tokio::spawn(status::keep_contact(client.clone(), Arc::clone(watches)));

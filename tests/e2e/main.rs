@@ -47,6 +47,7 @@ mod pods;
 mod policy_definition;
 mod policy_objects;
 mod process;
+mod profiles;
 mod registration;
 mod reinvocation;
 mod resources;
@@ -125,6 +126,7 @@ fn tests() -> Vec<Test> {
         pod_security::tests(),
         policy_definition::tests(),
         policy_objects::tests(),
+        profiles::tests(),
         registration::tests(),
         reinvocation::tests(),
         resources::tests(),
