@@ -117,8 +117,9 @@ pub fn harden<'v>(
     let Desk { plan, findings, exemptions, .. } = desk;
     let results = Results::new(policy, &findings);
     let holding = holding(policy, &results);
+    let lowered = results.of(RuleResult::Lowered).iter().any(|rule| policy.mode(rule).is_in_force());
     let mut patch = Patch::new(subject, &plan);
-    let annotated = note(subject, policy, posture, holding, exemptions.rules(), &mut patch);
+    let annotated = note(subject, policy, (posture, lowered), holding, exemptions.rules(), &mut patch);
     Hardened {
         policy,
         patch,
@@ -151,7 +152,7 @@ fn holding(policy: &Policy, results: &Results) -> RuleSet {
 fn note(
     subject: &Subject<'_, '_>,
     policy: &Policy,
-    posture: Option<Posture>,
+    stands: (Option<Posture>, bool),
     holding: RuleSet,
     exempted: RuleSet,
     patch: &mut Patch,
@@ -159,7 +160,7 @@ fn note(
     if !subject.reaches_pod() {
         return true;
     }
-    let (annotation, fits) = annotation(subject, policy, posture, holding, patch);
+    let (annotation, fits) = annotation(subject, policy, stands, holding, patch);
     let labels = subject.pod.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
     // A label that is there stays: a selector may go by it.
     let written = labels.is_some_and(|labels| labels.get(&policy.exempted_label).is_some());
@@ -176,15 +177,16 @@ fn note(
 fn annotation(
     subject: &Subject<'_, '_>,
     policy: &Policy,
-    posture: Option<Posture>,
+    (posture, lowered): (Option<Posture>, bool),
     holding: RuleSet,
     patch: &Patch,
 ) -> (Option<String>, bool) {
     let annotations = subject.pod.annotations();
     let written = annotations.and_then(|annotations| annotations.get(&policy.hardened_key));
     let in_force = policy.modes.iter().any(|mode| mode.is_in_force());
-    // A pod that needs nothing is left without; a claim that is not ours is corrected.
-    if !in_force || (patch.is_empty() && written.is_none()) {
+    // A pod that needs nothing is left without, but not one to which not everything is applied: the backstop goes by
+    // what it says. A claim that is not ours is corrected.
+    if !in_force || (patch.is_empty() && written.is_none() && !lowered) {
         return (None, true);
     }
     let mut value = String::with_capacity(256);

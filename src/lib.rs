@@ -6,6 +6,8 @@
 
 pub mod annotation;
 pub mod authority;
+pub mod backstop;
+pub mod certificates;
 pub mod cluster;
 mod compensation;
 pub mod docs;
@@ -16,6 +18,7 @@ pub mod inventory;
 pub mod manifest;
 pub mod message;
 pub mod metrics;
+pub mod native;
 mod nearest;
 pub mod patch;
 pub mod plan;

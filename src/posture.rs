@@ -154,7 +154,7 @@ pub(crate) fn settle<'v>(
         {
             stance.posture = if floor == Posture::Safe { Posture::Safe } else { Posture::Full };
         }
-        stance.lowered = lowered(desk, number, &stance);
+        stance.lowered = lowered(desk, policy, number, &stance);
         stances.push(stance);
     }
     let isolates = stances
@@ -212,7 +212,7 @@ fn wished(
 }
 
 /// The rules that change something in the container and are not applied to it.
-fn lowered(desk: &Desk<'_, '_>, number: usize, stance: &Stance<'_>) -> RuleSet {
+fn lowered(desk: &Desk<'_, '_>, policy: &Policy, number: usize, stance: &Stance<'_>) -> RuleSet {
     let mut lowered = RuleSet::default();
     if stance.posture != Posture::Full && !run_as_non_root::will_not_be_root(desk, number) {
         lowered.insert(RULE);
@@ -222,11 +222,13 @@ fn lowered(desk: &Desk<'_, '_>, number: usize, stance: &Stance<'_>) -> RuleSet {
     }
     let by_tuning = desk.tuning.writable_paths(number).next().is_some();
     let knows_paths = stance.profile.is_some_and(|profile| profile.facts.writable_paths.is_some());
+    // A floor of `full` means all of it, whatever that hides.
+    let may_hide = policy.posture.floor == Some(Posture::Full);
     let root_stays = match stance.posture {
         Posture::Safe => true,
         Posture::Isolated if !knows_paths => !by_tuning,
         Posture::Isolated | Posture::Full => {
-            read_only_root_filesystem::hides_content(desk, number, stance.profile)
+            !may_hide && read_only_root_filesystem::hides_content(desk, number, stance.profile)
         }
     };
     if root_stays && !read_only_root_filesystem::is_read_only(desk, number) {

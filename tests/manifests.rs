@@ -11,15 +11,18 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 12] = [
     ("namespace.yaml", "Namespace"),
     ("crd/hardeningpolicies.yaml", "CustomResourceDefinition"),
     ("crd/imageprofiles.yaml", "CustomResourceDefinition"),
     ("serviceaccount.yaml", "ServiceAccount"),
     ("role.yaml", "ClusterRole"),
     ("rolebinding.yaml", "ClusterRoleBinding"),
+    ("priorityclass.yaml", "PriorityClass"),
     ("deployment.yaml", "Deployment"),
     ("service.yaml", "Service"),
+    ("poddisruptionbudget.yaml", "PodDisruptionBudget"),
+    ("networkpolicy.yaml", "NetworkPolicy"),
     ("webhook.yaml", "MutatingWebhookConfiguration"),
 ];
 
@@ -89,7 +92,7 @@ fn the_api_server_finds_the_pods() {
         assert!(args.contains(&expected.as_str()), "{expected} is not in {args:?}");
     };
     serves("listen", at(&service, "/spec/ports/0/targetPort"));
-    for probe in ["livenessProbe", "readinessProbe"] {
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         serves("admin", at(&container[probe], "/httpGet/port"));
     }
 }
@@ -106,6 +109,57 @@ fn the_certificate_is_where_the_server_looks() {
         assert!(container["args"].as_array().unwrap().contains(&expected), "{expected}");
     }
     assert_eq!(at(&deployment, "/spec/template/spec/volumes/0/name"), &mount["name"]);
+}
+
+#[test]
+fn what_guards_the_pods_is_about_these_pods() {
+    let deployment = manifest("deployment.yaml");
+    let pod = at(&deployment, "/spec/template");
+    let labels = at(pod, "/metadata/labels");
+    let policy = manifest("networkpolicy.yaml");
+    assert_eq!(at(&policy, "/spec/podSelector/matchLabels"), labels);
+    let budget = manifest("poddisruptionbudget.yaml");
+    assert_eq!(at(&budget, "/spec/selector/matchLabels"), labels);
+    assert_eq!(at(pod, "/spec/topologySpreadConstraints/0/labelSelector/matchLabels"), labels);
+    assert_eq!(at(pod, "/spec/priorityClassName"), &manifest("priorityclass.yaml")["metadata"]["name"]);
+    let ports: Vec<&Value> = at(&policy, "/spec/ingress")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["ports"][0]["port"])
+        .collect();
+    assert_eq!(ports, ["https", "admin"], "reviews from anywhere, then metrics");
+    assert_eq!(at(&policy, "/spec/ingress/0").get("from"), None, "API servers are no pods");
+}
+
+#[test]
+fn a_pod_ends_before_it_is_killed() {
+    let pod = manifest("deployment.yaml");
+    let grace = at(&pod, "/spec/template/spec/terminationGracePeriodSeconds").as_u64().unwrap();
+    let settings = pod_hardener::settings::Settings {
+        listen: ([0, 0, 0, 0], 8443).into(),
+        ..pod_hardener::settings::Settings::default()
+    };
+    let needed = settings.lag() + settings.shutdown_deadline.0;
+    assert!(needed.as_secs() < grace, "{needed:?} and {grace} s");
+}
+
+/// By the names of who is meant: so the list of the one is that of the other.
+#[test]
+fn whom_the_check_of_exemptions_trusts_the_webhook_does_not_ask_about() {
+    let check = manifest("exemption-policy.yaml");
+    let validating = documents("webhook.yaml").swap_remove(1);
+    let lists = |object: &Value, pointer: &str, name: &str| {
+        let conditions = at(object, pointer).as_array().unwrap();
+        let condition = conditions.iter().find(|condition| condition["name"] == name).expect("a condition");
+        let text = condition["expression"].as_str().unwrap().replace("[ ", "[");
+        let lists: Vec<String> =
+            text.split('[').skip(1).map(|rest| rest.split(']').next().unwrap().to_owned()).collect();
+        lists.into_iter().filter(|list| !list.is_empty()).collect::<Vec<String>>()
+    };
+    let trusted = lists(&check, "/spec/matchConditions", "not-carried-on-by-a-controller");
+    assert_eq!(lists(&validating, "/webhooks/0/matchConditions", "not-made-by-a-controller"), trusted);
+    assert_eq!(trusted.len(), 2);
 }
 
 #[test]

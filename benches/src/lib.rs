@@ -4,6 +4,7 @@
 pub mod load;
 pub mod program;
 pub mod review;
+pub mod room;
 pub mod rounds;
 pub mod stats;
 pub mod table;

@@ -1,5 +1,6 @@
 //! A closed loop over HTTP/1.1 with keep-alive and TLS: each connection asks again as soon as it has its answer.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
@@ -116,6 +117,68 @@ impl Target {
         Ok(Connection { sender, _driver: driver })
     }
 
+    /// Asks so many times a second, on so many connections, each after its last answer.
+    ///
+    /// # Errors
+    /// When an answer is missing, or none of success.
+    pub async fn pace(&self, post: &Arc<Post>, per_second: u32, amount: Amount) -> anyhow::Result<Outcome> {
+        let each = Duration::from_secs(1) * u32::try_from(amount.connections)? / per_second;
+        let start = Instant::now();
+        let mut tasks = JoinSet::new();
+        for number in 0..amount.connections {
+            let (mut connection, post) = (self.connect().await?, Arc::clone(post));
+            let first = start + each * u32::try_from(number)? / u32::try_from(amount.connections)?;
+            tasks.spawn(async move {
+                let mut times = tokio::time::interval_at(first.into(), each);
+                let mut latencies = Vec::new();
+                while start.elapsed() < amount.time {
+                    times.tick().await;
+                    let asked = Instant::now();
+                    connection.ask(&post).await?;
+                    latencies.push(asked.elapsed().as_secs_f64() * 1e3);
+                }
+                anyhow::Ok(latencies)
+            });
+        }
+        outcome(tasks, start).await
+    }
+
+    /// Asks on many connections and does not mind what the answers say; how often there was each status.
+    ///
+    /// # Errors
+    /// When nobody listens at first.
+    pub async fn flood(&self, post: &Arc<Post>, amount: Amount) -> anyhow::Result<BTreeMap<u16, usize>> {
+        let start = Instant::now();
+        let mut tasks = JoinSet::new();
+        for _ in 0..amount.connections {
+            let (mut connection, target, post) = (self.connect().await?, self.clone(), Arc::clone(post));
+            tasks.spawn(async move {
+                let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+                while start.elapsed() < amount.time {
+                    match timeout(PATIENCE, connection.exchange(&post)).await {
+                        Ok(Ok((status, _))) => *counts.entry(status.as_u16()).or_default() += 1,
+                        // The connection was ended: another one, if there can be one.
+                        _ => {
+                            *counts.entry(0).or_default() += 1;
+                            match target.connect().await {
+                                Ok(new) => connection = new,
+                                Err(_) => break,
+                            }
+                        }
+                    }
+                }
+                counts
+            });
+        }
+        let mut all: BTreeMap<u16, usize> = BTreeMap::new();
+        while let Some(counts) = tasks.join_next().await {
+            for (status, count) in counts? {
+                *all.entry(status).or_default() += count;
+            }
+        }
+        Ok(all)
+    }
+
     /// Asks the same again and again.
     ///
     /// # Errors
@@ -135,14 +198,18 @@ impl Target {
         for connection in connections {
             tasks.spawn(repeat(connection, Arc::clone(post), deadline, share));
         }
-        let mut latencies = Vec::new();
-        while let Some(task) = tasks.join_next().await {
-            latencies.append(&mut task??);
-        }
-        #[allow(clippy::cast_precision_loss)]
-        let per_second = latencies.len() as f64 / start.elapsed().as_secs_f64();
-        Ok(Outcome { latencies, per_second })
+        outcome(tasks, start).await
     }
+}
+
+async fn outcome(mut tasks: JoinSet<anyhow::Result<Vec<f64>>>, start: Instant) -> anyhow::Result<Outcome> {
+    let mut latencies = Vec::new();
+    while let Some(task) = tasks.join_next().await {
+        latencies.append(&mut task??);
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let per_second = latencies.len() as f64 / start.elapsed().as_secs_f64();
+    Ok(Outcome { latencies, per_second })
 }
 
 async fn repeat(
@@ -176,10 +243,13 @@ impl Connection {
     /// # Errors
     /// When the answer is missing, or none of success.
     pub async fn ask(&mut self, post: &Post) -> anyhow::Result<Bytes> {
-        timeout(PATIENCE, self.exchange(post)).await.context("no answer in time")?
+        let exchange = timeout(PATIENCE, self.exchange(post)).await;
+        let (status, body) = exchange.context("no answer in time")??;
+        anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+        Ok(body)
     }
 
-    async fn exchange(&mut self, post: &Post) -> anyhow::Result<Bytes> {
+    async fn exchange(&mut self, post: &Post) -> anyhow::Result<(StatusCode, Bytes)> {
         let mut request = Request::new(Full::new(post.body()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = post.path.clone();
@@ -188,7 +258,6 @@ impl Connection {
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
-        anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
-        Ok(body)
+        Ok((status, body))
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use crate::load::{Connection, Target};
+use crate::room::Room;
 
 /// How long a server may take to listen before the benchmark gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,10 +46,10 @@ impl Server {
     /// When it cannot be started.
     pub fn ours(identity: &Identity, folder: &Path) -> anyhow::Result<Self> {
         let admin = format!("--admin={}", free_address()?);
-        Self::start("pod-hardener", &["serve", &admin], identity, folder)
+        Self::start("pod-hardener", &["serve", &admin], identity, folder, None)
     }
 
-    /// The same with what it knows of a cluster, and where its probes are answered.
+    /// The same with what it knows of a cluster, and where its probes are answered; in a room, where there is one.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -56,11 +57,12 @@ impl Server {
         kubeconfig: &Path,
         identity: &Identity,
         folder: &Path,
+        room: Option<&Room>,
     ) -> anyhow::Result<(Self, SocketAddr)> {
         let admin = free_address()?;
         let kubeconfig = kubeconfig.to_str().context("a kubeconfig whose name is no text")?;
         let args = ["serve", &format!("--admin={admin}"), "--kubeconfig", kubeconfig];
-        Ok((Self::start("pod-hardener", &args, identity, folder)?, admin))
+        Ok((Self::start("pod-hardener", &args, identity, folder, room)?, admin))
     }
 
     /// The null webhook with an answer of which this follows the uid.
@@ -71,16 +73,23 @@ impl Server {
         let file = folder.join(format!("answer-{}.json", answer.len()));
         std::fs::write(&file, answer)?;
         let file = file.to_str().context("a folder whose name is no text")?;
-        Self::start("null-webhook", &["--answer", file], identity, folder)
+        Self::start("null-webhook", &["--answer", file], identity, folder, None)
     }
 
-    fn start(name: &str, args: &[&str], identity: &Identity, folder: &Path) -> anyhow::Result<Self> {
+    fn start(
+        name: &str,
+        args: &[&str],
+        identity: &Identity,
+        folder: &Path,
+        room: Option<&Room>,
+    ) -> anyhow::Result<Self> {
         let program = std::env::current_exe()?.with_file_name(name);
         anyhow::ensure!(program.is_file(), "there is no {}: use cargo xtask bench", program.display());
         let address = free_address()?;
         let log = folder.join(format!("{name}-{}.log", address.port()));
         let output = File::create(&log)?;
-        let child = Command::new(program)
+        let mut command = room.map_or_else(|| Command::new(&program), |room| room.command(&program));
+        let child = command
             .args(args)
             .arg(format!("--listen={address}"))
             .arg("--tls-cert")

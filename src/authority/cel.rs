@@ -13,7 +13,7 @@ const _: () =
     assert!(RuleId::ALL.len() <= 28, "28 checks of the authorizer are all that a policy can pay for");
 
 /// A text in CEL.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 

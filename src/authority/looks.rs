@@ -77,7 +77,7 @@ fn cel_words(all: &[(String, &str)]) -> String {
 }
 
 /// A list of texts in CEL.
-pub(super) fn cel_list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+pub(crate) fn cel_list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let quoted: Vec<String> = texts.into_iter().map(|text| format!("'{text}'")).collect();
     format!("[{}]", quoted.join(", "))
 }

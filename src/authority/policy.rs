@@ -104,7 +104,7 @@ pub enum Action {
 }
 
 impl Action {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Deny => "Deny",
             Self::Warn => "Warn",

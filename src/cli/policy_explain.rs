@@ -1,6 +1,6 @@
 //! `pod-hardener policy explain`
 
-mod sources;
+pub(super) mod sources;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

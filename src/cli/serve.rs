@@ -13,6 +13,7 @@ pub(super) const HELP: &str = "\
 Examples:
   pod-hardener serve
   pod-hardener serve --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --client-ca ca.crt
+  pod-hardener serve --listen 0.0.0.0:8443 --certificates self-managed
   POD_HARDENER_LOG_LEVEL=debug pod-hardener serve --policy observe
 
 Exit codes:
@@ -38,7 +39,10 @@ pub(super) fn run(args: Args) -> ExitCode {
     pod_hardener::serve::run(args).unwrap_or_else(|error| {
         say::error(&error);
         let exit = match error {
-            ServeError::Settings(_) | ServeError::Policy(_) | ServeError::NoCertificate(_) => Exit::Usage,
+            ServeError::Settings(_)
+            | ServeError::Policy(_)
+            | ServeError::NoCertificate(_)
+            | ServeError::Certificates(_) => Exit::Usage,
             _ => Exit::Unreadable,
         };
         ExitCode::from(exit as u8)

@@ -16,8 +16,9 @@ use prometheus::{
 };
 
 pub use reason::{
-    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, Label, PolicyOutcome,
-    PolicySource, Rejection, Told, Waited, WatchKind,
+    Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
+    HandshakeFailure, Label, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
+    WatchKind,
 };
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
@@ -113,6 +114,9 @@ pub struct Metrics {
     request_bytes: IntCounter,
     response_bytes: IntCounter,
     certificate_expiry: IntGauge,
+    authority_expiry: IntGauge,
+    certificate_trusted: IntGauge,
+    certificate_leader: IntGauge,
     policy_loaded: IntGauge,
     policy_fingerprint: IntGauge,
     resident_memory: IntGauge,
@@ -128,6 +132,12 @@ pub struct Metrics {
     pub handshake_failures: Counters<HandshakeFailure>,
     /// Certificate files that could not be used.
     pub certificate_failures: Counters<CertificateFailure>,
+    /// Self-managed authorities and certificates that were made.
+    pub certificate_rotations: CountersOfTwo<Rotated, RotationOutcome>,
+    /// What was put right.
+    pub certificate_heals: Counters<CertificateHeal>,
+    /// What could not be written.
+    pub certificate_write_failures: Counters<CertificateWrite>,
     /// What became of policies that were new or changed.
     pub policy_loads: CountersOfTwo<PolicySource, PolicyOutcome>,
     /// Policies in force.
@@ -142,6 +152,8 @@ pub struct Metrics {
     pub profiles_refused: Gauges<PolicySource>,
     /// By posture.
     postures: Vec<IntCounter>,
+    /// How the backstop stands to them.
+    pub backstop: Gauges<BackstopState>,
     /// Questions whether somebody may exempt.
     pub access_reviews: Counters<Asked>,
     access_review_duration: Vec<Histogram>,
@@ -205,6 +217,9 @@ impl Metrics {
             request_bytes: counter(&registry, &table::REQUEST_BYTES)?,
             response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
+            authority_expiry: gauge(&registry, &table::AUTHORITY_EXPIRY)?,
+            certificate_trusted: gauge(&registry, &table::CERTIFICATE_TRUSTED)?,
+            certificate_leader: gauge(&registry, &table::CERTIFICATE_LEADER)?,
             policy_loaded: gauge(&registry, &table::POLICY_LOADED)?,
             policy_fingerprint: gauge(&registry, &table::POLICY_FINGERPRINT)?,
             resident_memory: gauge(&registry, &table::RESIDENT_MEMORY)?,
@@ -214,6 +229,9 @@ impl Metrics {
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
             certificate_failures: Counters::new(&registry, &table::CERTIFICATE_FAILURES)?,
+            certificate_rotations: CountersOfTwo::new(&registry, &table::CERTIFICATE_ROTATIONS)?,
+            certificate_heals: Counters::new(&registry, &table::CERTIFICATE_HEALS)?,
+            certificate_write_failures: Counters::new(&registry, &table::CERTIFICATE_WRITE_FAILURES)?,
             policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
             policies: Gauges::new(&registry, &table::POLICIES)?,
             policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
@@ -221,6 +239,7 @@ impl Metrics {
             profiles: Gauges::new(&registry, &table::PROFILES)?,
             profiles_refused: Gauges::new(&registry, &table::PROFILES_REFUSED)?,
             postures: counters(&registry, &table::POSTURES)?,
+            backstop: Gauges::new(&registry, &table::BACKSTOP)?,
             access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
             access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
             owner_waits: Counters::new(&registry, &table::OWNER_WAITS)?,
@@ -284,6 +303,21 @@ impl Metrics {
     /// When the serving certificate expires, in seconds since 1970.
     pub fn certificate_expires(&self, seconds: i64) {
         self.certificate_expiry.set(seconds);
+    }
+
+    /// When the self-managed authority expires, in seconds since 1970.
+    pub fn certificate_authority_expires(&self, seconds: i64) {
+        self.authority_expiry.set(seconds);
+    }
+
+    /// Whether the self-managed certificate in service is trusted.
+    pub fn certificate_trusted(&self, is_trusted: bool) {
+        self.certificate_trusted.set(i64::from(is_trusted));
+    }
+
+    /// Whether this replica manages the certificates.
+    pub fn certificate_leader(&self, leads: bool) {
+        self.certificate_leader.set(i64::from(leads));
     }
 
     /// What the policies in force are, as a number.

@@ -79,6 +79,8 @@ labels! {
     Rejection {
         /// As many reviews as are allowed are being made.
         Overload = "overload",
+        /// Other long bodies take what memory there is for them.
+        Memory = "memory",
         /// The body is longer than allowed.
         TooLarge = "too-large",
         /// The body did not arrive in time.
@@ -200,6 +202,62 @@ labels! {
 }
 
 labels! {
+    /// What of the self-managed certificates is made anew.
+    Rotated {
+        /// The authority.
+        Authority = "authority",
+        /// The serving certificate.
+        Certificate = "certificate",
+    }
+}
+
+labels! {
+    /// What became of it.
+    RotationOutcome {
+        /// It is in the Secret.
+        Written = "written",
+        /// Somebody else had written the Secret meanwhile; what is there now counts.
+        Conflict = "conflict",
+        /// It could not be written.
+        Failed = "failed",
+    }
+}
+
+labels! {
+    /// What was not as it should be with self-managed certificates, and was put right.
+    CertificateHeal {
+        /// The Secret was gone.
+        SecretLost = "secret-lost",
+        /// The Secret's authority or its key could not be used.
+        SecretUnusable = "secret-unusable",
+        /// The Secret no longer held the authority of a certificate that is served.
+        SecretReplaced = "secret-replaced",
+        /// The authority was over, or not valid yet.
+        AuthorityInvalid = "authority-invalid",
+        /// The certificate or its key could not be used, was over, or not valid yet.
+        CertificateInvalid = "certificate-invalid",
+        /// A webhook had no caBundle: its configuration is new.
+        BundleMissing = "bundle-missing",
+        /// A webhook's caBundle had something else in it.
+        BundleForeign = "bundle-foreign",
+    }
+}
+
+labels! {
+    /// What is written for self-managed certificates.
+    CertificateWrite {
+        /// Authority and certificate.
+        Secret = "secret",
+        /// The caBundle of what hardens.
+        Mutating = "mutatingwebhookconfiguration",
+        /// The caBundle of what validates.
+        Validating = "validatingwebhookconfiguration",
+        /// Who writes.
+        Lease = "lease",
+    }
+}
+
+labels! {
     /// A kind of object that is watched.
     WatchKind {
         /// Labels and annotations.
@@ -248,6 +306,18 @@ labels! {
         Files = "files",
         /// Custom resources.
         Objects = "objects",
+    }
+}
+
+labels! {
+    /// How the backstop in the cluster stands to the policies in force.
+    BackstopState {
+        /// There is none.
+        Absent = "absent",
+        /// It is what they give.
+        Current = "current",
+        /// It was written for other policies, by another version, or by somebody else.
+        Drifted = "drifted",
     }
 }
 

@@ -8,8 +8,9 @@ use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
 use super::reason::{
-    Asked, CertificateFailure, ConnectionFailure, Endpoint, HandshakeFailure, PolicyOutcome, PolicySource,
-    Rejection, Told, Waited, WatchKind, values_of,
+    Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
+    HandshakeFailure, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
+    WatchKind, values_of,
 };
 
 /// What a metric is.
@@ -165,6 +166,42 @@ pub(super) const CERTIFICATE_FAILURES: Family = family(
     "Looks at the certificate files that found nothing usable, by why; the last good certificate is kept.",
     &[label("reason", values_of::<CertificateFailure>)],
 );
+pub(super) const CERTIFICATE_TRUSTED: Family = family(
+    "pod_hardener_certificate_trusted",
+    Kind::Gauge,
+    "1 while every registered webhook's caBundle trusts the self-managed certificate in service; 0 where certificates are files.",
+    &[],
+);
+pub(super) const CERTIFICATE_LEADER: Family = family(
+    "pod_hardener_certificate_leader",
+    Kind::Gauge,
+    "1 on the replica that manages the certificates, 0 on the others.",
+    &[],
+);
+pub(super) const AUTHORITY_EXPIRY: Family = family(
+    "pod_hardener_certificate_authority_expiry_timestamp_seconds",
+    Kind::Gauge,
+    "When the self-managed authority expires, in seconds since 1970; 0 where certificates are files.",
+    &[],
+);
+pub(super) const CERTIFICATE_ROTATIONS: Family = family(
+    "pod_hardener_certificate_rotations_total",
+    Kind::Counter,
+    "Self-managed authorities and certificates that this replica made, the first ones included, by what became of them.",
+    &[label("what", values_of::<Rotated>), label("outcome", values_of::<RotationOutcome>)],
+);
+pub(super) const CERTIFICATE_HEALS: Family = family(
+    "pod_hardener_certificate_heals_total",
+    Kind::Counter,
+    "Times that this replica put self-managed certificates right, by what was wrong.",
+    &[label("cause", values_of::<CertificateHeal>)],
+);
+pub(super) const CERTIFICATE_WRITE_FAILURES: Family = family(
+    "pod_hardener_certificate_write_failures_total",
+    Kind::Counter,
+    "Writes for self-managed certificates that the API server did not take, by what was to be written.",
+    &[label("what", values_of::<CertificateWrite>)],
+);
 pub(super) const POLICY_LOADED: Family = family(
     "pod_hardener_policy_loaded_timestamp_seconds",
     Kind::Gauge,
@@ -184,6 +221,12 @@ pub(super) const POLICIES_REFUSED: Family = family(
     Kind::Gauge,
     "Policies whose present version is refused; their last good version is in force. Of files, 1 or 0 for all of them.",
     &[SOURCE],
+);
+pub(super) const BACKSTOP: Family = family(
+    "pod_hardener_backstop",
+    Kind::Gauge,
+    "1 for how the backstop in the cluster stands to the policies in force; all 0 where no cluster is watched.",
+    &[label("state", values_of::<BackstopState>)],
 );
 pub(super) const POLICY_FINGERPRINT: Family = family(
     "pod_hardener_policy_fingerprint",
@@ -294,10 +337,17 @@ pub const TABLE: &[Family] = &[
     HANDSHAKE_FAILURES,
     CERTIFICATE_EXPIRY,
     CERTIFICATE_FAILURES,
+    CERTIFICATE_TRUSTED,
+    CERTIFICATE_LEADER,
+    AUTHORITY_EXPIRY,
+    CERTIFICATE_ROTATIONS,
+    CERTIFICATE_HEALS,
+    CERTIFICATE_WRITE_FAILURES,
     POLICY_LOADED,
     POLICY_LOADS,
     POLICIES,
     POLICIES_REFUSED,
+    BACKSTOP,
     POLICY_FINGERPRINT,
     PROFILE_LOADS,
     PROFILES,

@@ -188,6 +188,23 @@ impl PolicySet {
         Some(blend)
     }
 
+    /// What becomes of a policy that a pod's author chose: the rules in which it is weaker than the namespace's, what
+    /// applies for who may exempt from all of these, and what for everybody else.
+    pub(crate) fn blended<'p>(
+        &'p self,
+        base: &'p Policy,
+        picked: &'p Policy,
+    ) -> Option<(RuleSet, &'p Policy, &'p Policy)> {
+        let number = self.policies().iter().position(|policy| std::ptr::eq(policy, picked))?;
+        let blend = self.blend(base, number)?;
+        let chosen = |applied: &'p Applied| match applied {
+            Applied::Base => base,
+            Applied::Picked => picked,
+            Applied::Own(own) => own,
+        };
+        Some((blend.weakens, chosen(&blend.granted), chosen(&blend.withheld)))
+    }
+
     /// The policy for what could not even be read: the first one that is for everything.
     #[must_use]
     pub fn for_unreadable(&self) -> &Policy {
@@ -209,8 +226,13 @@ impl PolicySet {
         &self.policies[..self.loaded]
     }
 
+    /// All of them: those that were loaded, then the presets.
+    pub(crate) fn all(&self) -> &[Policy] {
+        &self.policies
+    }
+
     /// The built-in `restricted`: the first of the presets.
-    pub(super) fn fallback(&self) -> &Policy {
+    pub(crate) fn fallback(&self) -> &Policy {
         &self.policies[self.loaded]
     }
 }

@@ -17,6 +17,7 @@ use crate::policy::{OnError, PolicySet};
 use crate::posture::Posture;
 use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
+use crate::view::is_too_many;
 
 /// What became of a request: the label of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,7 +133,8 @@ pub fn reply(body: &[u8], world: &World<'_>, told: Told) -> Result<Reply, Review
     }
 }
 
-/// Answers a review that failed inside: allowed unchanged with a warning, or denied, as policy says.
+/// Answers a review that failed inside: allowed unchanged with a warning, or denied, as policy says; denied where there is
+/// more in the pod than is read.
 ///
 /// # Errors
 /// When the body is no review of a pod.
@@ -142,8 +144,9 @@ pub fn answer_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<An
     let policy = policies.for_unreadable();
     let mut record = record(&request, &policy.name);
     let mut out = Writer::new(&request.uid);
+    let on_error = if is_too_many(why) { OnError::Deny } else { policy.on_error };
     let why = crate::message::shorten(format!("pod-hardener: the pod could not be reviewed: {why}"));
-    match policy.on_error {
+    match on_error {
         OnError::Allow => {
             record.outcome = Outcome::FailedOpen;
             out.allow();

@@ -157,3 +157,11 @@ fn a_pod_that_cannot_be_read_falls_under_policy() {
     assert_eq!(denied["response"]["allowed"], false);
     assert!(denied["response"]["status"]["message"].is_string());
 }
+
+#[test]
+fn more_than_is_read_is_denied_whatever_policy_says() {
+    let labels: serde_json::Map<_, _> = (0..20_001).map(|i| (i.to_string(), json!(""))).collect();
+    let body = review(|review| review["request"]["object"]["metadata"]["labels"] = Value::Object(labels));
+    let (denied, record) = ask(&body);
+    assert_eq!((&denied["response"]["allowed"], record.outcome), (&json!(false), Outcome::FailedClosed));
+}

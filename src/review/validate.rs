@@ -23,7 +23,7 @@ use crate::message::{shorten, warnings_of_pods};
 use crate::policy::{Authorization, OnError, Policy, PolicySet};
 use crate::rules::{RuleId, RuleSet};
 use crate::subject::{Reach, Subject};
-use crate::view::Pod;
+use crate::view::{Pod, is_too_many};
 
 /// Validates a request, or says what has to be found out first; told it, it answers.
 ///
@@ -65,8 +65,9 @@ fn failure(request: &RawRequest<'_>, policies: &PolicySet, why: &str) -> Answer 
         Authorization::Annotations => "the object could not be checked",
         Authorization::Rbac => "whether its exemptions are allowed could not be checked",
     };
+    let on_error = if is_too_many(why) { OnError::Deny } else { policy.on_error };
     let why = shorten(format!("pod-hardener: {unchecked}: {why}"));
-    match policy.on_error {
+    match on_error {
         OnError::Allow => {
             record.outcome = Outcome::FailedOpen;
             out.allow();

@@ -69,7 +69,7 @@ const ALL: &str = "ALL";
 const NET_BIND_SERVICE: &str = "NET_BIND_SERVICE";
 
 /// Whether two spellings name one capability: `CAP_` prefix and case do not count.
-pub(super) fn is_same(a: &str, b: &str) -> bool {
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
     bare(a).eq_ignore_ascii_case(bare(b))
 }
 
@@ -118,11 +118,10 @@ fn filter_added<'v>(
 ) {
     let added = desk.subject.slots[number].view.added_capabilities();
     let permitted = |name: &str| allowed.iter().chain(root).find(|other| is_same(name, other));
-    let forbidden: Vec<&str> = added
-        .iter()
-        .map(|name| name.as_str())
-        .filter(|name| permitted(name).is_none_or(|canonical| canonical != name))
-        .collect();
+    // As policy spells it, in either list: what we give back to root stays as it is.
+    let is_fine = |name: &str| allowed.iter().chain(root).any(|other| other == name);
+    let forbidden: Vec<&str> =
+        added.iter().map(|name| name.as_str()).filter(|name| !is_fine(name)).collect();
     if forbidden.is_empty() {
         return;
     }
@@ -259,7 +258,8 @@ mod tests {
     use super::is_same;
     use crate::rules::RuleId;
     use crate::rules::RuleResult::{Impossible, Injected, Observed, Replaced};
-    use crate::rules::testing::{Case, table};
+    use crate::facts::Facts;
+    use crate::rules::testing::{Case, only, table, table_with};
 
     const ADD: &str = "/spec/containers/0/securityContext/capabilities/add";
     const DROP: &str = "/spec/containers/0/securityContext/capabilities/drop";
@@ -323,6 +323,17 @@ mod tests {
             Case { name: "already dropped by the author", mode: Default, results: &[], expect: &[(ADD, Value::Null)],
                 spec: json!({"containers": [{"name": "a", "securityContext": {
                     "capabilities": {"drop": ["ALL"]}}}]}) },
+        ]);
+    }
+
+    #[test]
+    fn what_root_is_given_back_is_fine_however_policy_spells_it_elsewhere() {
+        let mut policy = only(RuleId::capabilities, Enforce);
+        policy.rules.capabilities.allowed = vec!["net_bind_service".to_owned()];
+        policy.rules.capabilities.root_capabilities = vec!["NET_BIND_SERVICE".to_owned()];
+        table_with(&policy, &Facts::default(), RuleId::capabilities, &[
+            Case { name: "root", mode: Enforce, results: &[Injected], spec: json!({"containers": [{"name": "a"}]}),
+                expect: &[(ADD, json!(["NET_BIND_SERVICE"]))] },
         ]);
     }
 }

@@ -8,6 +8,7 @@ use hyper::header::ALLOW;
 use hyper::{Method, Request, StatusCode};
 
 use super::respond::{Answered, respond, text, with};
+use crate::certificates;
 use crate::metrics::{Metrics, TEXT_FORMAT};
 use crate::watch::Watches;
 
@@ -18,6 +19,8 @@ pub(super) struct Admin {
     pub(super) ready: AtomicBool,
     /// What has to be known of the cluster first, if there is one.
     pub(super) watches: Option<Arc<Watches>>,
+    /// Whether what is served is trusted, where the server manages its certificates.
+    pub(super) certificates: Option<Arc<certificates::Status>>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -44,12 +47,14 @@ impl Admin {
     fn readiness(&self, verbose: bool) -> Answered {
         let serving = self.ready.load(Ordering::Relaxed);
         let missing = self.watches.as_ref().map(|watches| watches.missing()).unwrap_or_default();
-        let ready = serving && missing.is_empty();
+        let distrusted = self.certificates.as_ref().and_then(|certificates| certificates.trouble());
+        let ready = serving && missing.is_empty() && distrusted.is_none();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let line = match (serving, missing.is_empty()) {
-            (true, true) => "ok".to_owned(),
-            (false, _) => "not serving".to_owned(),
-            (true, false) => format!("not known of the cluster yet: {}", missing.join(", ")),
+        let line = match (serving, missing.is_empty(), &distrusted) {
+            (false, ..) => "not serving".to_owned(),
+            (true, false, _) => format!("not known of the cluster yet: {}", missing.join(", ")),
+            (true, true, Some(why)) => format!("not trusted by the API server: {why}"),
+            (true, true, None) => "ok".to_owned(),
         };
         if !verbose {
             return text(status, &line);
@@ -59,6 +64,8 @@ impl Admin {
             Some(watches) => watches.describe(),
             None => "[+] no cluster is watched\n".to_owned(),
         };
-        text(status, &format!("[{mark}] serving\n{watches}{line}"))
+        let certificates = self.certificates.as_ref().map(|certificates| certificates.describe());
+        let certificates = certificates.unwrap_or_default();
+        text(status, &format!("[{mark}] serving\n{certificates}{watches}{line}"))
     }
 }

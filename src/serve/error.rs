@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::tls::CertificateError;
+use crate::certificates::SetupError;
 use crate::metrics::MetricsError;
 use crate::policy::PolicyError;
 use crate::settings::SettingsError;
@@ -21,12 +22,15 @@ pub enum ServeError {
     /// The certificate cannot be loaded or made.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// Certificates cannot be managed here.
+    #[error("certificates: {0}")]
+    Certificates(#[from] SetupError),
     /// It is not known how to reach the cluster.
     #[error("cluster: {0}")]
     Cluster(#[from] ClusterError),
     /// Other machines would have to trust a certificate that nobody gave.
     #[error(
-        "{0} is not a loopback address: give --tls-cert and --tls-key (a certificate is made only for loopback)"
+        "{0} is not a loopback address: give --tls-cert and --tls-key, or --certificates self-managed (without, a certificate is made only for loopback)"
     )]
     NoCertificate(SocketAddr),
     /// The address cannot be listened on.
@@ -58,6 +62,7 @@ impl ServeError {
             Self::Settings(_) => "settings",
             Self::Policy(_) => "policy",
             Self::Certificate(_) => "certificate",
+            Self::Certificates(_) => "certificates",
             Self::Cluster(_) => "cluster",
             Self::NoCertificate(_) => "no-certificate",
             Self::Bind { .. } => "bind",

@@ -1,18 +1,19 @@
 //! Log lines on stderr, as text or JSON. Never a whole object, never a secret.
 
 use std::fmt;
-use std::io::{IsTerminal as _, stderr};
+use std::io::{self, IsTerminal as _, stderr};
 
 use tracing::field::{DisplayValue, display};
 use tracing::level_filters::LevelFilter;
 
+use super::spool::{Flush, Spool};
 use crate::metrics::{Endpoint, Label as _};
 use crate::review::{Outcome, Record};
 use crate::rules::{RuleResult, RuleSet};
 use crate::settings::{LogFormat, LogLevel, Settings};
 
-/// Starts logging for this process.
-pub(super) fn start(settings: &Settings) {
+/// Starts logging for this process; what is returned is dropped at its end.
+pub(super) fn start(settings: &Settings) -> io::Result<Flush> {
     let level = match settings.log_level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -20,7 +21,9 @@ pub(super) fn start(settings: &Settings) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(stderr);
+    let (spool, flush) = Spool::start(stderr(), |count| tracing::warn!(count, "log lines were lost"))?;
+    let writer = move || spool.clone();
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(writer);
     // Who embeds the server may log already: then that stands.
     let _ = match settings.log_format {
         LogFormat::Text => {
@@ -34,6 +37,7 @@ pub(super) fn start(settings: &Settings) {
         let place = panic.location().map(display);
         tracing::error!(place, "a failure inside pod-hardener: this is a bug");
     }));
+    Ok(flush)
 }
 
 /// One line per decision.

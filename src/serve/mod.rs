@@ -17,6 +17,7 @@ mod phase;
 mod respond;
 mod reviewer;
 mod server;
+mod spool;
 mod stall;
 mod tell;
 mod throttle;
@@ -44,7 +45,7 @@ use crate::settings;
 /// When the server cannot start: one variant per step.
 pub fn run(args: Args) -> Result<ExitCode, ServeError> {
     let settings = settings::load(&args)?;
-    logging::start(&settings);
+    let _flush = logging::start(&settings).map_err(ServeError::Runtime)?;
     let policies = policy::load(&settings.policy)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // Everything but the webhook's connections, which have threads of their own.

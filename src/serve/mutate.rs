@@ -1,6 +1,6 @@
 //! `POST /mutate` and `POST /validate`
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::Guard;
 use hyper::body::{Bytes, Incoming};
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use super::asker::Asker;
-use super::body::receive;
+use super::body::Bodies;
 use super::logging;
 use super::respond::{Answered, reject, respond};
 use super::reviewer::{Reviewer, give_up, review};
@@ -39,8 +39,7 @@ pub(super) struct Webhook {
     teller: OnceLock<Teller>,
     metrics: Arc<Metrics>,
     requests: Semaphore,
-    most_bytes: usize,
-    body_timeout: Duration,
+    bodies: Bodies,
     throttle: Throttle,
 }
 
@@ -62,8 +61,7 @@ impl Webhook {
             teller: OnceLock::new(),
             metrics,
             requests: Semaphore::new(settings.max_requests.0),
-            most_bytes: settings.max_body_bytes.0,
-            body_timeout: settings.body_timeout.0,
+            bodies: Bodies::new(settings),
             throttle: Throttle::new(),
         }
     }
@@ -91,13 +89,14 @@ impl Webhook {
     async fn review(&self, request: Request<Incoming>) -> Result<Bytes, (Rejection, String)> {
         let endpoint = endpoint(&request)?;
         // Held while the body comes in: the bodies are what takes memory.
-        let _permit = self.requests.try_acquire().map_err(|_| {
-            (Rejection::Overload, "as many reviews as are allowed are being made, come back".to_owned())
-        })?;
+        let Ok(_permit) = self.requests.try_acquire() else {
+            self.bodies.discard(request.into_body()).await;
+            let line = "as many reviews as are allowed are being made, come back".to_owned();
+            return Err((Rejection::Overload, line));
+        };
         let _entered = self.metrics.in_flight.enter();
-        let body = receive(request.into_body(), self.most_bytes, self.body_timeout)
-            .await
-            .map_err(|rejection| (rejection, self.describe(rejection)))?;
+        let body = self.bodies.receive(request.into_body()).await;
+        let body = body.map_err(|rejection| (rejection, self.bodies.describe(rejection)))?;
         let received = Instant::now();
         let (reply, policies) = self.reply(endpoint, &body)?;
         let mut answered = match reply {
@@ -139,14 +138,6 @@ impl Webhook {
             }
         }
         give_up(reviewer, body, policies)
-    }
-
-    fn describe(&self, rejection: Rejection) -> String {
-        match rejection {
-            Rejection::TooLarge => format!("the body is longer than {} bytes", self.most_bytes),
-            Rejection::BodyTimeout => format!("the body took longer than {:?}", self.body_timeout),
-            _ => "the body ended early".to_owned(),
-        }
     }
 }
 

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 pub(super) enum Phase {
     /// New connections are taken.
     Serving,
+    /// They still are, for whoever has not heard yet; but each ends with its next answer.
+    Leaving,
     /// No more of them; open requests are finished.
     Draining,
     /// Nothing is waited for any more.
@@ -22,6 +24,11 @@ impl Phases {
     pub(super) fn new() -> (watch::Sender<Phase>, Self) {
         let (sender, receiver) = watch::channel(Phase::Serving);
         (sender, Self(receiver))
+    }
+
+    /// Whether the phase has come.
+    pub(super) fn has_come(&self, phase: Phase) -> bool {
+        *self.0.borrow() >= phase
     }
 
     /// Waits until the phase has come. A server that is gone has come to its end.

@@ -26,7 +26,7 @@ pub(super) fn text(status: StatusCode, line: &str) -> Answered {
 /// Why a request was not reviewed.
 pub(super) fn reject(rejection: Rejection, line: &str) -> Answered {
     let status = match rejection {
-        Rejection::Overload => StatusCode::TOO_MANY_REQUESTS,
+        Rejection::Overload | Rejection::Memory => StatusCode::TOO_MANY_REQUESTS,
         Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Rejection::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         Rejection::Path => StatusCode::NOT_FOUND,
@@ -46,7 +46,7 @@ pub(super) fn reject(rejection: Rejection, line: &str) -> Answered {
     let response = text(status, line);
     match rejection {
         // The API server's client comes back by itself after that many seconds, within its own timeout.
-        Rejection::Overload => with(response, RETRY_AFTER, "1"),
+        Rejection::Overload | Rejection::Memory => with(response, RETRY_AFTER, "1"),
         Rejection::Method => with(response, ALLOW, "POST"),
         // The rest of the body is not waited for.
         Rejection::TooLarge | Rejection::BodyTimeout => with(response, CONNECTION, "close"),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
+use hyper::header::CONNECTION;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -15,8 +15,9 @@ use super::error::ServeError;
 use super::listener::accept;
 use super::mutate::Webhook;
 use super::phase::{Phase, Phases};
+use super::respond::with;
 use super::stall::Stall;
-use super::tls::{Current, Files, Loaded, Rotation, ephemeral};
+use super::tls::{Beginning, Current, Keeper};
 use super::workers::Workers;
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
@@ -49,7 +50,7 @@ pub struct Server {
     admin: Arc<Admin>,
     metrics: Arc<Metrics>,
     current: Current,
-    rotation: Option<Rotation>,
+    keeper: Keeper,
     certificate: Option<String>,
     watching: Option<Watching>,
     workers: Arc<Workers>,
@@ -90,34 +91,13 @@ impl Server {
     /// Loads profiles and the certificate, then binds: who connects is served at once.
     ///
     /// # Errors
-    /// When a profile is wrong, there is no usable certificate, it is not known how to reach the cluster, or an address cannot be
-    /// listened on.
+    /// When a profile is wrong, there is no usable certificate, it is not known how to reach the cluster, or an
+    /// address cannot be listened on.
     pub async fn bind(settings: Settings, policies: PolicySet) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
-        let profiles = match &settings.profiles {
-            Some(path) => profiles::load(&Texts::read(path)?)?,
-            None => Vec::new(),
-        };
-        let files = Files::of(&settings);
-        let (pem, certificate) = match &files {
-            Some(files) => (files.read()?, None),
-            None if settings.listen.ip().is_loopback() => {
-                let (pem, certificate) = ephemeral()?;
-                (pem, Some(certificate))
-            }
-            None => return Err(ServeError::NoCertificate(settings.listen)),
-        };
-        let Loaded { config, expires } = Loaded::new(&pem)?;
-        metrics.certificate_expires(expires);
-        let current: Current = Arc::new(ArcSwap::new(config));
-        let rotation = files.map(|files| Rotation {
-            files,
-            pem,
-            expires,
-            current: Arc::clone(&current),
-            metrics: Arc::clone(&metrics),
-        });
         let client = watch::connect(&settings).await?;
+        let Beginning { current, keeper, certificate } =
+            Beginning::new(&settings, client.as_ref(), &metrics)?;
         let cluster = Arc::new(if client.is_some() { Cluster::connected() } else { Cluster::default() });
         let webhook_client = client.clone();
         let watching = client.map(|client| Watching {
@@ -126,7 +106,10 @@ impl Server {
             watches: Watches::new(Arc::clone(&metrics)),
         });
         let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
-        let sources = Sources::new(&policies, profiles, Arc::clone(&metrics));
+        let sources = Sources::new(&policies, Arc::clone(&metrics));
+        if let Some(path) = &settings.profiles {
+            sources.look_at_profiles(Ok(profiles::load(&Texts::read(path)?)?));
+        }
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let workers = Arc::new(Workers::start(settings.threads()).map_err(ServeError::Runtime)?);
         let listener = Bound::new("the webhook", settings.listen).await?;
@@ -138,11 +121,16 @@ impl Server {
                 webhook_client,
                 Arc::clone(&metrics),
             )),
-            admin: Arc::new(Admin { ready: AtomicBool::new(false), watches, metrics: Arc::clone(&metrics) }),
+            admin: Arc::new(Admin {
+                ready: AtomicBool::new(false),
+                watches,
+                certificates: keeper.status(),
+                metrics: Arc::clone(&metrics),
+            }),
             settings,
             metrics,
             current,
-            rotation,
+            keeper,
             certificate,
             watching,
             workers,
@@ -183,8 +171,7 @@ impl Server {
         let (admin_phase, admin_phases) = Phases::new();
         let (lag, deadline) = (self.settings.lag(), self.settings.shutdown_deadline.0);
         let admin = Arc::clone(&self.admin);
-        let rotating =
-            self.rotation.map(|rotation| tokio::spawn(rotation.run(self.settings.certificate_poll.0)));
+        let keeping = self.keeper.start(self.settings.certificate_poll.0);
         tokio::spawn(serve_admin(
             self.admin_listener.listener,
             self.admin,
@@ -230,6 +217,7 @@ impl Server {
         next(&mut signals).await;
         tracing::info!("shutting down: not ready any more");
         admin.ready.store(false, Ordering::Relaxed);
+        phase.send_replace(Phase::Leaving);
         let leaving = async {
             if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
                 reporting.abort();
@@ -237,7 +225,7 @@ impl Server {
             }
         };
         let orderly = async {
-            tokio::join!(sleep(lag), leaving);
+            tokio::join!(sleep(lag), leaving, keeping.leave());
             tracing::info!("shutting down: no more connections");
             phase.send_replace(Phase::Draining);
             // It ends with the phase, and closes its socket.
@@ -252,7 +240,9 @@ impl Server {
         };
         phase.send_replace(Phase::Stopping);
         admin_phase.send_replace(Phase::Stopping);
-        [rotating, following].iter().flatten().for_each(tokio::task::JoinHandle::abort);
+        if let Some(following) = following {
+            following.abort();
+        }
         tracing::info!(?ended, "stopped");
         ended
     }
@@ -301,7 +291,12 @@ async fn serve_webhook(
                 Ok(stream) => stream,
                 Err(failure) => return tls.metrics.handshake_failures.count(failure),
             };
-            let answer = |request| tls.webhook.answer(request);
+            let leaving = phases.clone();
+            let answer = async |request| {
+                let answered = tls.webhook.answer(request).await;
+                // Who comes back goes elsewhere: an idle connection that is closed may have a request on its way.
+                if leaving.has_come(Phase::Leaving) { with(answered, CONNECTION, "close") } else { answered }
+            };
             if let Err(failure) = connection::serve(stream, patience, phases, answer).await {
                 tls.metrics.connection_failures.count(failure);
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{ClusterMode, LogFormat, LogLevel};
+use super::{CertificateMode, ClusterMode, LogFormat, LogLevel};
 
 /// Flags of `pod-hardener serve`. What is not given comes from the environment, the file, or is built in.
 #[derive(Debug, Clone, Default, Serialize, clap::Args)]
@@ -19,6 +19,11 @@ pub struct Flags {
     #[arg(long, value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<SocketAddr>,
+
+    /// Where the serving certificate comes from; self-managed: kept in the cluster by the replicas themselves [default: files]
+    #[arg(long, value_enum, value_name = "SOURCE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<CertificateMode>,
 
     /// The serving certificate with its chain, PEM; on loopback one is made when none is given
     #[arg(long, value_name = "FILE")]

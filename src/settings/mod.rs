@@ -60,6 +60,16 @@ pub enum ClusterMode {
     Off,
 }
 
+/// Where the serving certificate comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateMode {
+    /// From the files that `tls_cert` and `tls_key` name; without them one is made, on loopback only.
+    Files,
+    /// Made, renewed and registered by the server, with all its replicas.
+    SelfManaged,
+}
+
 /// Every setting, resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +78,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where probes and metrics are answered (plain HTTP).
     pub admin: SocketAddr,
+    /// Where the serving certificate comes from.
+    pub certificates: CertificateMode,
     /// The serving certificate and its chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
@@ -76,6 +88,12 @@ pub struct Settings {
     pub client_ca: Option<PathBuf>,
     /// How often the certificate files are compared with what was loaded.
     pub certificate_poll: Span,
+    /// How long a self-managed certificate lasts; it is renewed when a third of that is left.
+    pub certificate_lifetime: Span,
+    /// How long its authority lasts: at least three times as long. Renewed in the same way.
+    pub authority_lifetime: Span,
+    /// How long the replica that manages the certificates may be silent until another one does.
+    pub certificate_lease: Span,
     /// A preset, a policy file or a folder of them.
     pub policy: String,
     /// Facts about images beside those that are built in: a file or a folder of them.
@@ -96,6 +114,8 @@ pub struct Settings {
     pub max_requests: Count,
     /// The longest body, in bytes.
     pub max_body_bytes: Count,
+    /// All bodies at once that are longer than 64 KiB, in bytes; more are told to come back (429).
+    pub max_bodies_bytes: Count,
     /// From connect to the end of the TLS handshake.
     pub handshake_timeout: Span,
     /// From the handshake to the end of the first request's header.
@@ -119,10 +139,14 @@ impl Default for Settings {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 8443).into(),
             admin: (Ipv4Addr::LOCALHOST, 9090).into(),
+            certificates: CertificateMode::Files,
             tls_cert: None,
             tls_key: None,
             client_ca: None,
             certificate_poll: seconds(10),
+            certificate_lifetime: seconds(90 * 24 * 3600),
+            authority_lifetime: seconds(730 * 24 * 3600),
+            certificate_lease: seconds(15),
             policy: crate::policy::Preset::Restricted.as_str().to_owned(),
             profiles: None,
             cluster: ClusterMode::Auto,
@@ -134,6 +158,7 @@ impl Default for Settings {
             max_requests: Count(64),
             // A pod is at most about 1.5 MiB in etcd, and a review of an update holds it twice.
             max_body_bytes: Count(8 * 1024 * 1024),
+            max_bodies_bytes: Count(8 * 1024 * 1024),
             handshake_timeout: seconds(5),
             first_request_timeout: seconds(10),
             idle_timeout: seconds(120),
@@ -164,6 +189,10 @@ impl Settings {
     fn check(&self) -> Result<(), SettingsError> {
         let invalid = |key, problem| Err(SettingsError::Contradiction { key, problem });
         match (&self.tls_cert, &self.tls_key) {
+            (None, None) if self.certificates == CertificateMode::SelfManaged => {}
+            _ if self.certificates == CertificateMode::SelfManaged => {
+                return invalid("certificates", "are self-managed, and tls_cert or tls_key is given");
+            }
             (Some(_), None) => return invalid("tls_key", "must be given with tls_cert"),
             (None, Some(_)) => return invalid("tls_cert", "must be given with tls_key"),
             (None, None) if self.client_ca.is_some() => {
@@ -174,7 +203,17 @@ impl Settings {
         if self.cluster == ClusterMode::Off && self.kubeconfig.is_some() {
             return invalid("kubeconfig", "says how to reach the cluster, and cluster is off");
         }
+        if self.certificates == CertificateMode::SelfManaged && self.cluster == ClusterMode::Off {
+            return invalid("certificates", "are kept in the cluster, and cluster is off");
+        }
+        if self.authority_lifetime.0 < self.certificate_lifetime.0 * 3 {
+            return invalid("authority_lifetime", "must be at least three times certificate_lifetime");
+        }
+        if self.certificate_lease.0.as_secs() == 0 {
+            return invalid("certificate_lease", "must be at least 1s");
+        }
         for (key, span) in [
+            ("certificate_lifetime", self.certificate_lifetime),
             ("certificate_poll", self.certificate_poll),
             ("handshake_timeout", self.handshake_timeout),
             ("first_request_timeout", self.first_request_timeout),
@@ -191,10 +230,14 @@ impl Settings {
             ("max_connections", self.max_connections, 1_000_000),
             ("max_requests", self.max_requests, 1_000_000),
             ("max_body_bytes", self.max_body_bytes, 1024 * 1024 * 1024),
+            ("max_bodies_bytes", self.max_bodies_bytes, 1024 * 1024 * 1024),
         ] {
             if count.0 == 0 || count.0 > most {
                 return Err(SettingsError::Range { key, most });
             }
+        }
+        if self.max_bodies_bytes.0 < self.max_body_bytes.0 {
+            return invalid("max_bodies_bytes", "must not be below max_body_bytes");
         }
         Ok(())
     }

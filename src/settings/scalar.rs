@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A time: seconds as a number, or a number with a unit (`500ms`, `10s`, `2m`, `1h`).
+/// A time: seconds as a number, or a number with a unit (`500ms`, `10s`, `2m`, `1h`, `90d`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+const DAY: u64 = 24 * 3600;
+
 /// The longest time that is believed.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+const LONGEST: Duration = Duration::from_secs(10 * 365 * DAY);
 
 impl Span {
     fn parse(text: &str) -> Option<Self> {
@@ -23,6 +25,7 @@ impl Span {
             "" | "s" => 1000,
             "m" => 60 * 1000,
             "h" => 3600 * 1000,
+            "d" => DAY * 1000,
             _ => return None,
         };
         let span = Duration::from_millis(number.checked_mul(milliseconds)?);
@@ -33,7 +36,10 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.subsec_millis() == 0 {
-            write!(f, "{}s", self.0.as_secs())
+            match self.0.as_secs() {
+                days if days > 0 && days % DAY == 0 => write!(f, "{}d", days / DAY),
+                seconds => write!(f, "{seconds}s"),
+            }
         } else {
             write!(f, "{}ms", self.0.as_millis())
         }
@@ -53,7 +59,7 @@ impl<'de> Deserialize<'de> for Span {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a time of at most a year, as seconds or like \"500ms\", \"10s\", \"2m\", \"1h\"")
+                f.write_str("a time of at most ten years, as seconds or like \"500ms\", \"10s\", \"2m\", \"1h\", \"90d\"")
             }
 
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<Span, E> {

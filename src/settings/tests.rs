@@ -114,6 +114,10 @@ fn contradictions_are_errors() {
         (("POD_HARDENER_CLIENT_CA", "a"), "client_ca"),
         (("POD_HARDENER_IDLE_TIMEOUT", "0"), "idle_timeout"),
         (("POD_HARDENER_MAX_CONNECTIONS", "0"), "max_connections"),
+        (("POD_HARDENER_MAX_BODIES_BYTES", "1024"), "max_bodies_bytes"),
+        (("POD_HARDENER_CERTIFICATE_LIFETIME", "0"), "certificate_lifetime"),
+        (("POD_HARDENER_CERTIFICATE_LIFETIME", "244d"), "authority_lifetime"),
+        (("POD_HARDENER_CERTIFICATE_LEASE", "999ms"), "certificate_lease"),
     ] {
         let message = load(&Flags::default(), &[environment]).expect_err("wrong").to_string();
         assert!(message.contains(key), "{message}");
@@ -127,6 +131,30 @@ fn a_kubeconfig_is_for_a_cluster_that_is_asked() {
     assert_eq!((settings.cluster, settings.kubeconfig), (ClusterMode::On, Some("a".into())));
     let message = load(&Flags::default(), &[kubeconfig, ("POD_HARDENER_CLUSTER", "off")]);
     assert!(message.expect_err("wrong").to_string().contains("kubeconfig"));
+}
+
+#[test]
+fn who_manages_certificates_needs_a_cluster_and_no_files() {
+    let managed = ("POD_HARDENER_CERTIFICATES", "self-managed");
+    let settings = load(&Flags::default(), &[managed, ("POD_HARDENER_CLIENT_CA", "a")]).expect("valid");
+    assert_eq!(settings.certificates, CertificateMode::SelfManaged);
+    for other in
+        [("POD_HARDENER_TLS_CERT", "a"), ("POD_HARDENER_TLS_KEY", "a"), ("POD_HARDENER_CLUSTER", "off")]
+    {
+        let message = load(&Flags::default(), &[managed, other]).expect_err("wrong").to_string();
+        assert!(message.contains("`certificates`"), "{message}");
+    }
+}
+
+#[test]
+fn times_are_shown_as_they_may_be_written() {
+    for (written, shown) in
+        [("90d", "90d"), ("48h", "2d"), ("36h", "129600s"), ("1500ms", "1500ms"), ("0", "0s")]
+    {
+        let settings =
+            load(&Flags::default(), &[("POD_HARDENER_SHUTDOWN_DEADLINE", written)]).expect("valid");
+        assert_eq!(settings.shutdown_deadline.to_string(), shown);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! whole. A version that is wrong leaves the last good one in force, and is told: in the log, by metrics and, of a
 //! custom resource, in its status and by an Event.
 
+mod backstop;
 pub mod files;
 mod object;
 mod profiles;
@@ -18,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::{Metrics, PolicyOutcome, PolicySource};
 use crate::policy::{self, HardeningPolicy, InForce, Policy, PolicyError, PolicySet, Replica};
-use crate::profiles::{ImageProfile, ProfileSet, with_built_in};
+use crate::profiles::{ProfileSet, with_built_in};
 use object::Object;
 pub use object::{Seen, Write};
 use profiles::Profiles;
@@ -46,16 +47,19 @@ struct State {
     profiles: Profiles,
     /// The profiles in force, in one set.
     known: Arc<ProfileSet>,
+    /// The backstop in the cluster.
+    backstop: backstop::Seen,
 }
 
 impl Sources {
-    /// These policies are in force, and these profiles, until something changes.
+    /// These policies are in force, and the profiles that are built in, until something changes.
     #[must_use]
-    pub fn new(policies: &PolicySet, profiles: Vec<ImageProfile>, metrics: Arc<Metrics>) -> Arc<Self> {
-        let profiles = Profiles::of_files(profiles);
-        let known = with_built_in(profiles.together());
+    pub fn new(policies: &PolicySet, metrics: Arc<Metrics>) -> Arc<Self> {
+        let backstop = backstop::Seen { changed: true, ..backstop::Seen::default() };
+        let files = policies.policies().to_vec();
+        let known = with_built_in(Vec::new());
         let policies = policies.clone().with_profiles(Arc::clone(&known));
-        let state = State { files: policies.policies().to_vec(), profiles, known, ..State::default() };
+        let state = State { files, known, backstop, ..State::default() };
         let sources = Self {
             in_force: Arc::new(InForce::new(policies)),
             state: Mutex::default(),
@@ -202,6 +206,7 @@ impl Sources {
         state.replaced = replaced;
         self.measure(state, &policies);
         self.replace(state);
+        state.backstop.changed = true;
         self.metrics.policy_loaded();
     }
 

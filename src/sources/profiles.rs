@@ -29,12 +29,8 @@ struct Object {
 }
 
 impl Profiles {
-    pub(super) fn of_files(files: Vec<ImageProfile>) -> Self {
-        Self { files, ..Self::default() }
-    }
-
     /// What is in force beside what is built in. A custom resource takes the place of one of the same name in a file.
-    pub(super) fn together(&self) -> Vec<ImageProfile> {
+    fn together(&self) -> Vec<ImageProfile> {
         let objects = self.objects.values().filter_map(|object| object.profile.clone());
         let hidden = |name: &str| self.objects.get(name).is_some_and(|object| object.profile.is_some());
         let files = self.files.iter().filter(|profile| !hidden(&profile.metadata.name)).cloned();
@@ -162,7 +158,7 @@ mod tests {
     #[test]
     fn the_last_good_version_of_each_is_in_force_beside_what_is_built_in() {
         let metrics = std::sync::Arc::new(Metrics::new().expect("metrics"));
-        let sources = Sources::new(&Preset::Restricted.into(), Vec::new(), metrics);
+        let sources = Sources::new(&Preset::Restricted.into(), metrics);
         let user = |image: &str| {
             let in_force = sources.in_force();
             let policies = in_force.load();

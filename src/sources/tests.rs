@@ -4,7 +4,7 @@ use super::*;
 use crate::policy::{PolicyStatus, Preset, parse};
 
 fn sources() -> Arc<Sources> {
-    Sources::new(&Preset::Restricted.into(), Vec::new(), Arc::new(Metrics::new().expect("metrics")))
+    Sources::new(&Preset::Restricted.into(), Arc::new(Metrics::new().expect("metrics")))
 }
 
 fn seen(generation: i64, spec: Value) -> Seen {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use super::Text;
+use super::few::check;
 
 /// Above this an escaped value is measured, not copied: no annotation of ours is that long, and
 /// `kubectl.kubernetes.io/last-applied-configuration` often is.
@@ -103,6 +104,7 @@ impl<'de> Visitor<'de> for AnnotationsVisitor {
         while let Some((key, value)) = map.next_entry::<Text<'de>, Value<'de>>()? {
             annotations.bytes += key.len() + value.bytes;
             annotations.entries.push(Annotation { key, value: value.text });
+            check(annotations.entries.len())?;
         }
         Ok(annotations)
     }

@@ -3,7 +3,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::few::{Weigh, few};
 use super::{ContainerType, Quantity, SecurityContext, Text};
+
+/// Above this the environment is not looked into.
+const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
 /// A container, init container, sidecar or ephemeral container.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,12 +35,13 @@ pub struct Container<'a> {
     #[serde(borrow)]
     pub resources: Option<Resources<'a>>,
     /// Declared ports.
+    #[serde(default, deserialize_with = "few")]
     pub ports: Option<Vec<Port>>,
     /// Mounted volumes.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub volume_mounts: Option<Vec<VolumeMount<'a>>>,
     /// Raw block devices.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub volume_devices: Option<Vec<VolumeDevice<'a>>>,
     /// Is it alive?
     #[serde(borrow)]
@@ -80,10 +85,13 @@ impl<'a> Container<'a> {
         self.ports.as_deref().unwrap_or_default()
     }
 
-    /// The names of the environment variables; `None` for what is no list of variables.
+    /// The names of the environment variables; `None` for what is no list of variables, or absurdly long.
     #[must_use]
     pub fn environment_names(&self) -> Option<Vec<Text<'a>>> {
         let Some(env) = self.env else { return Some(Vec::new()) };
+        if env.get().len() > LONGEST_ENVIRONMENT {
+            return None;
+        }
         let variables: Vec<Variable<'a>> = serde_json::from_str(env.get()).ok()?;
         Some(variables.into_iter().map(|variable| variable.name).collect())
     }
@@ -119,6 +127,21 @@ struct Variable<'a> {
     #[serde(borrow, default)]
     name: Text<'a>,
 }
+
+impl Weigh for Container<'_> {
+    /// Itself, and what stands in it.
+    fn weight(&self) -> usize {
+        let lists = [self.ports().len(), self.mounts().len(), self.devices().len()];
+        let capabilities = [self.added_capabilities().len(), self.dropped_capabilities().len()];
+        10 + lists.iter().chain(&capabilities).sum::<usize>()
+    }
+}
+
+impl Weigh for Port {}
+
+impl Weigh for VolumeMount<'_> {}
+
+impl Weigh for VolumeDevice<'_> {}
 
 /// `resources` of a container or of a pod.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -9,6 +9,7 @@
 
 mod annotations;
 mod container;
+mod few;
 mod json;
 mod owner;
 mod pod;
@@ -23,6 +24,7 @@ pub use container::{
     Container, Handler, HostTarget, Lifecycle, Port, Probe, ResourceList, Resources, VolumeDevice,
     VolumeMount,
 };
+pub(crate) use few::is_too_many;
 pub(crate) use json::read as read_json;
 pub use owner::{Controller, Owner};
 pub use pod::{Labels, Metadata, Os, Pod, Spec};

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::few::{check, few};
 use super::{Annotations, Container, ContainerType, Controller, PodSecurityContext, Resources, Text, Volume};
 
 /// A pod, or the template of one: both have `metadata` and `spec`.
@@ -80,6 +81,7 @@ impl<'de> Visitor<'de> for LabelsVisitor {
         let mut labels = Vec::new();
         while let Some((key, value)) = map.next_entry::<Text<'de>, Option<Text<'de>>>()? {
             labels.push((key, value.unwrap_or_default()));
+            check(labels.len())?;
         }
         Ok(Labels(labels))
     }
@@ -96,16 +98,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Spec<'a> {
     /// The workload.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub containers: Option<Vec<Container<'a>>>,
     /// Before it, and sidecars.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub init_containers: Option<Vec<Container<'a>>>,
     /// For debugging.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub ephemeral_containers: Option<Vec<Container<'a>>>,
     /// What containers may mount.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub volumes: Option<Vec<Volume<'a>>>,
     /// For all containers.
     #[serde(borrow)]

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::Text;
+use super::few::{Weigh, few};
 
 /// `spec.containers[*].securityContext`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,6 +57,7 @@ pub struct PodSecurityContext<'a> {
     #[serde(borrow)]
     pub fs_group_change_policy: Option<Text<'a>>,
     /// Further groups of the first process.
+    #[serde(default, deserialize_with = "few")]
     pub supplemental_groups: Option<Vec<i64>>,
     /// The seccomp profile.
     #[serde(borrow)]
@@ -67,7 +69,7 @@ pub struct PodSecurityContext<'a> {
     #[serde(borrow)]
     pub se_linux_options: Option<SeLinuxOptions<'a>>,
     /// Kernel parameters of the pod's namespaces.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub sysctls: Option<Vec<Sysctl<'a>>>,
     /// Windows only.
     #[serde(borrow)]
@@ -78,12 +80,14 @@ pub struct PodSecurityContext<'a> {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Capabilities<'a> {
     /// Added to the runtime's default set.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub add: Option<Vec<Text<'a>>>,
     /// Taken away from it.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "few")]
     pub drop: Option<Vec<Text<'a>>>,
 }
+
+impl Weigh for Sysctl<'_> {}
 
 impl<'a> Capabilities<'a> {
     /// The added ones; empty when unset.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::Text;
+use super::few::Weigh;
 
 /// `spec.volumes[*]`: its name and of what type it is.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +36,8 @@ struct Projected {
 struct Source {
     service_account_token: Option<IgnoredAny>,
 }
+
+impl Weigh for Volume<'_> {}
 
 struct VolumeVisitor;
 

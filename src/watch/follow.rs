@@ -55,42 +55,15 @@ pub(super) trait Keep<K>: Send + 'static {
     fn listed(&mut self, _cluster: &Cluster) {}
 }
 
-/// Which objects of a kind.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Narrow {
-    fields: Option<String>,
-}
-
-impl Narrow {
-    /// Only the one of this name.
-    pub(super) fn to_name(name: &str) -> Self {
-        Self { fields: Some(format!("metadata.name={name}")) }
-    }
-
-    /// Lists as a stream where the server can, else page by page.
-    fn config(&self, streaming: bool) -> Config {
-        let mut config = Config::default().timeout(WATCH_SECONDS);
-        if let Some(fields) = &self.fields {
-            config = config.fields(fields);
-        }
-        if streaming { config.streaming_lists() } else { config }
-    }
-}
-
 /// Watches for ever.
-pub(super) async fn follow<K, S>(
-    api: Api<K>,
-    mut keep: S,
-    cluster: Arc<Cluster>,
-    report: Report,
-    narrow: Narrow,
-) where
+pub(super) async fn follow<K, S>(api: Api<K>, mut keep: S, cluster: Arc<Cluster>, report: Report)
+where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     S: Keep<K>,
 {
     let mut streaming = true;
     loop {
-        let mut events = pin!(watcher(api.clone(), narrow.config(streaming)));
+        let mut events = pin!(watcher(api.clone(), config(streaming)));
         let mut listing = Listing::default();
         let mut wait = PATIENCE.0;
         let mut absences = 0;
@@ -135,6 +108,12 @@ pub(super) async fn follow<K, S>(
     }
 }
 
+/// Lists as a stream where the server can, else page by page.
+fn config(streaming: bool) -> Config {
+    let config = Config::default().timeout(WATCH_SECONDS);
+    if streaming { config.streaming_lists() } else { config }
+}
+
 /// The server knows no lists as streams: an old one, or one where they are switched off.
 fn is_refused_stream(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(Error::Api(status)) if status.is_invalid() || status.code == 400)
@@ -150,7 +129,7 @@ fn is_absent(error: &watcher::Error) -> bool {
 }
 
 /// What the API server said, without kube's repetitions.
-fn describe(error: &watcher::Error) -> String {
+pub(crate) fn describe(error: &watcher::Error) -> String {
     let inner = match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -37,7 +37,8 @@ use crate::cluster::Cluster;
 use crate::docs::profiles::PROFILES_PLURAL;
 use crate::metrics::WatchKind;
 use crate::sources::{Sources, report};
-use follow::{Keep, Narrow, follow};
+pub(crate) use follow::describe;
+use follow::{Keep, follow};
 
 /// Begins to watch everything; it ends with the runtime.
 pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, sources: &Arc<Sources>) {
@@ -52,7 +53,6 @@ pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, so
         Api::all_with(client.clone(), &ApiResource::erase::<Node>(&())),
         WatchKind::Nodes,
         nodes::Nodes,
-        Narrow::default(),
     );
     all.workloads::<ReplicaSet>(WatchKind::ReplicaSets);
     all.workloads::<Deployment>(WatchKind::Deployments);
@@ -61,32 +61,20 @@ pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, so
     all.workloads::<Job>(WatchKind::Jobs);
     all.workloads::<CronJob>(WatchKind::CronJobs);
     all.workloads::<ReplicationController>(WatchKind::ReplicationControllers);
-    let (policies, policy_bindings) = check::keepers();
-    let named = || Narrow::to_name(check::NAME);
-    all.start(
-        Api::<ValidatingAdmissionPolicy>::all(client.clone()),
-        WatchKind::AdmissionPolicies,
-        policies,
-        named(),
-    );
-    all.start(
-        Api::<ValidatingAdmissionPolicyBinding>::all(client.clone()),
-        WatchKind::AdmissionPolicyBindings,
-        policy_bindings,
-        named(),
-    );
+    let (policies, policy_bindings) = check::keepers(sources);
+    all.whole::<ValidatingAdmissionPolicy, _>(WatchKind::AdmissionPolicies, policies);
+    all.whole::<ValidatingAdmissionPolicyBinding, _>(WatchKind::AdmissionPolicyBindings, policy_bindings);
     all.start(
         Api::all_with(client.clone(), &report::resource()),
         WatchKind::HardeningPolicies,
         policies::Policies(Arc::clone(sources)),
-        Narrow::default(),
     );
     all.start(
         Api::all_with(client.clone(), &report::resource_of(crate::profiles::KIND, PROFILES_PLURAL)),
         WatchKind::ImageProfiles,
         profiles::Profiles(Arc::clone(sources)),
-        Narrow::default(),
     );
+    tokio::spawn(check::tell_of_backstop(Arc::clone(sources)));
     tokio::spawn(status::keep_contact(client.clone(), Arc::clone(watches)));
 }
 
@@ -104,7 +92,7 @@ impl Starter<'_> {
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
         S: Keep<K>,
     {
-        self.start(Api::<K>::all(self.client.clone()), kind, keep, Narrow::default());
+        self.start(Api::<K>::all(self.client.clone()), kind, keep);
     }
 
     /// Watches a kind of workload, by metadata only.
@@ -116,12 +104,12 @@ impl Starter<'_> {
         self.whole::<PartialObjectMeta<K>, _>(kind, workloads::Workloads::default());
     }
 
-    fn start<K, S>(&self, api: Api<K>, kind: WatchKind, keep: S, narrow: Narrow)
+    fn start<K, S>(&self, api: Api<K>, kind: WatchKind, keep: S)
     where
         K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
         S: Keep<K>,
     {
         let report = self.watches.of(kind);
-        tokio::spawn(follow(api, keep, Arc::clone(self.cluster), report, narrow));
+        tokio::spawn(follow(api, keep, Arc::clone(self.cluster), report));
     }
 }

@@ -99,6 +99,30 @@ fn policy_explain_says_what_was_tried() {
 }
 
 #[test]
+fn the_native_policy_says_what_it_does_not() {
+    let output = run(&["generate", "mutating-admission-policy"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let (head, _) = output.stdout.split_once("apiVersion").expect("documents");
+    assert!(head.lines().all(|line| line.starts_with("# ") && line.len() <= 120), "{head}");
+    for text in ["Applied: run-as-non-root, ", "service-account-token", "CEL knows no clock"] {
+        assert!(head.contains(text), "{head}");
+    }
+    assert_eq!(output.stdout.matches("\nkind: MutatingAdmissionPolicy").count(), 2);
+    let as_of = |day: &str| run(&["generate", "mutating-admission-policy", "--as-of", day]);
+    assert!(as_of("2027-01-31").stdout.contains("timestamp('2027-01-31T00:00:00Z')"));
+    assert_eq!(as_of("tomorrow").code, 2);
+    let two = format!("{0}---\n{0}", run(&["policy", "show"]).stdout).replacen(
+        "name: restricted",
+        "name: first",
+        1,
+    );
+    let files = Files::new(&[("two.yaml", &two)]);
+    let refused = run(&["generate", "mutating-admission-policy", "--policy", &files.path("two.yaml")]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("holds 2 policies"), "{}", refused.stderr);
+}
+
+#[test]
 fn the_schema_knows_every_rule() {
     let output = run(&["policy", "schema"]);
     let schema: Value = serde_json::from_str(&output.stdout).expect("JSON");

@@ -39,8 +39,6 @@ impl Binaries {
 pub(crate) struct Cluster {
     // In the order in which they end.
     processes: Vec<Process>,
-    /// With which the API server runs.
-    api_server: (PathBuf, Vec<String>),
     kubectl: PathBuf,
     url: String,
     authority: Authority,
@@ -70,7 +68,6 @@ impl Cluster {
         let etcd_url = format!("http://127.0.0.1:{etcd_client}");
         let mut cluster = Self {
             processes: Vec::new(),
-            api_server: (binaries.find("kube-apiserver"), Vec::new()),
             kubectl: binaries.find("kubectl"),
             url: format!("https://127.0.0.1:{port}"),
             authority: Authority::new("pod-hardener-e2e"),
@@ -84,22 +81,25 @@ impl Cluster {
         let (private, public) = signing_keys(cluster.folder());
         let mut args = cluster.api_server_args(&etcd_url, port, &private, &public);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        cluster.api_server.1 = args;
-        cluster.start_api_server().await;
+        cluster.run(binaries, "kube-apiserver", &args);
+        cluster.until_ready().await;
         cluster
     }
 
-    /// Starts the API server, also again, and waits for it.
-    pub(crate) async fn start_api_server(&mut self) {
-        let (program, args) = &self.api_server;
-        let process = Process::start("kube-apiserver", program, args, self.folder.path());
-        self.processes.insert(0, process);
+    /// Ends the API server; etcd keeps what it knows.
+    pub(crate) fn stop_api_server(&self) {
+        self.process("kube-apiserver").stop();
+    }
+
+    /// Starts it again, and waits for it.
+    pub(crate) async fn start_api_server(&self) {
+        self.process("kube-apiserver").start_again();
         self.until_ready().await;
     }
 
-    /// Ends the API server of a bare cluster; etcd keeps what it knows.
-    pub(crate) fn stop_api_server(&mut self) {
-        self.processes.remove(0).stop();
+    /// One of its programs.
+    pub(crate) fn process(&self, name: &str) -> &Process {
+        self.processes.iter().find(|process| process.name() == name).expect("a program of the cluster")
     }
 
     pub(crate) fn folder(&self) -> &Path {

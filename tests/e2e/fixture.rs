@@ -99,7 +99,6 @@ const HARDENING: [Server; 6] =
     [Server::BuiltIn, Server::Enforced, Server::Knowing, Server::Choosing, Server::Outage, Server::ClientCa];
 
 impl Fixture {
-    /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries) -> Self {
         let cluster = Cluster::start(binaries).await;
         // All that it may do is what the manifests' role says.

@@ -1,79 +1,121 @@
-//! `manifests/base`: what it describes can be installed, in a namespace that enforces `restricted`.
+//! `manifests/`: what it describes goes into a cluster that runs workloads already, as docs/install.md says, and out again.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::cluster::{ADMIN, until};
-use crate::fixture::Fixture;
+use crate::cluster::{Cluster, until, until_ok};
+use crate::fixture::{Fixture, HARDENED};
+use crate::installed::{Installed, NAMESPACE, manifests, succeeded, until_usable};
+use crate::pods::{self, assert_untouched};
 use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test("installation::of_the_manifests", of_the_manifests)]
+    vec![
+        test("installation::into_a_cluster_that_runs_workloads", into_a_running_cluster),
+        test("installation::observe_first_changes_nothing_unasked", observe_first),
+    ]
 }
 
-async fn of_the_manifests(fixture: Arc<Fixture>) {
-    let api = fixture.cluster.api(ADMIN);
-    let objects = kustomized(&fixture);
-    for object in &objects {
-        create(&api, object).await;
-    }
-    let deployment = objects.iter().find(|object| object["kind"] == "Deployment").expect("a Deployment");
-    let namespace = deployment["metadata"]["namespace"].as_str().expect("a namespace");
-    let replicas = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
-    // Nobody hardens them: they are what `restricted` demands as they are.
-    let pods = format!("/api/v1/namespaces/{namespace}/pods");
-    until("the Deployment's pods are admitted", async || {
-        let list = api.get(&pods).await.expect("a list").object;
-        list["items"].as_array().map(Vec::len) == usize::try_from(replicas).ok()
+/// Runs kubectl, which is to succeed.
+fn kubectl(cluster: &Cluster, args: &[&str]) -> String {
+    succeeded(&cluster.kubectl(args).output().expect("kubectl"))
+}
+
+async fn admitted(installed: &Installed, namespace: &str) -> (Value, Vec<String>) {
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let accepted = installed.api.create(&path, &pods::plain("nginx")).await.expect("a pod");
+    (accepted.object, accepted.warnings)
+}
+
+/// Until its label has reached the server, or its registration the API server.
+async fn until_hardened(installed: &Installed, namespace: &str) {
+    until_ok(&format!("pods in {namespace} are hardened"), async || {
+        let (pod, _) = admitted(installed, namespace).await;
+        if pods::annotation(&pod, HARDENED).is_some() { Ok(()) } else { Err(pod.to_string()) }
     })
     .await;
-    api.delete(&format!("/api/v1/namespaces/{namespace}")).await.expect("a deletion");
 }
 
-/// The objects, in the order in which they are to be created.
-fn kustomized(fixture: &Fixture) -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base");
-    let folder = folder.to_str().expect("a path that is UTF-8");
-    let output = fixture.cluster.kubectl(&["kustomize", folder]).output().expect("kubectl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
-    objects.sort_by_key(|object| object["kind"] != "Namespace");
-    objects
+async fn into_a_running_cluster(fixture: Arc<Fixture>) {
+    let cluster = Cluster::start(&fixture.binaries).await;
+    kubectl(&cluster, &["create", "namespace", "shop"]);
+    // The line of docs/install.md.
+    kubectl(&cluster, &["label", "namespaces", "--all", "pod-hardener.dev/policy=observe"]);
+    let installed = Installed::into(cluster, &fixture.binaries, "base", None).await;
+    installed.namespace("new").await;
+    until_hardened(&installed, "new").await;
+    until_usable(&installed.api, "shop").await;
+    let (pod, warnings) = admitted(&installed, "shop").await;
+    assert_untouched(&pod);
+    assert!(warnings.iter().any(|warning| warning.starts_with("pod-hardener")), "{warnings:?}");
+    installed.kubectl(&["label", "namespace", "shop", "pod-hardener.dev/policy-"]);
+    until_hardened(&installed, "shop").await;
+
+    // Our own pods: nobody hardens them, they are what `restricted` demands as they are.
+    let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+    until("the Deployment's pods are admitted", async || {
+        let list = installed.api.get(&pods).await.expect("a list").object;
+        list["items"].as_array().is_some_and(|pods| {
+            pods.len() == 2 && pods.iter().all(|pod| pods::annotation(pod, HARDENED).is_none())
+        })
+    })
+    .await;
+    every_overlay_is_accepted(&installed, &fixture);
+    removed(&installed).await;
+    installed.stop();
 }
 
-async fn create(api: &Api, object: &Value) {
-    let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-    let kind = object["kind"].as_str().unwrap_or_default();
-    let path = match kind {
-        "Namespace" => "/api/v1/namespaces?".to_owned(),
-        "ServiceAccount" => format!("/api/v1/namespaces/{namespace}/serviceaccounts?"),
-        "ClusterRole" => "/apis/rbac.authorization.k8s.io/v1/clusterroles?dryRun=All&".to_owned(),
-        "ClusterRoleBinding" => {
-            "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?dryRun=All&".to_owned()
-        }
-        "Service" => format!("/api/v1/namespaces/{namespace}/services?"),
-        "Deployment" => format!("/apis/apps/v1/namespaces/{namespace}/deployments?"),
-        // Not to be kept: there is no Service behind it here, and all pods would wait for it.
-        "MutatingWebhookConfiguration" => {
-            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?dryRun=All&".to_owned()
-        }
-        // Not to be kept either: other tests install it.
-        "CustomResourceDefinition" => {
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?dryRun=All&".to_owned()
-        }
-        "ValidatingWebhookConfiguration" => {
-            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?dryRun=All&".to_owned()
-        }
-        other => panic!("where to create a {other}?"),
-    };
-    let answer = api.create(&format!("{path}fieldValidation=Strict"), object).await;
-    if matches!(&answer, Err(refused) if kind == "CustomResourceDefinition" && refused.code == 409) {
-        return;
+/// Nothing of it is kept; where it does not fit, kubectl fails.
+fn every_overlay_is_accepted(installed: &Installed, fixture: &Fixture) {
+    for name in ["cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"] {
+        let file = fixture.binaries.find(name);
+        installed.kubectl(&["create", "-f", file.to_str().expect("UTF-8")]);
     }
-    let accepted = answer.unwrap_or_else(|refused| panic!("{kind}: {refused:?}"));
-    assert!(accepted.warnings.is_empty(), "{kind}: {:?}", accepted.warnings);
+    let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd"];
+    installed
+        .kubectl(&[&established[..], &["certificates.cert-manager.io", "issuers.cert-manager.io"]].concat());
+    let overlays = std::fs::read_dir(manifests("overlays")).expect("a folder");
+    for overlay in overlays.map(|entry| entry.expect("an entry").path()) {
+        let folder = overlay.to_str().expect("UTF-8");
+        let said = installed.kubectl(&["apply", "--dry-run=server", "-k", folder]);
+        assert!(!said.contains("Warning"), "{folder}: {said}");
+    }
+}
+
+/// As docs/install.md says: nothing stays, and nothing blocks.
+async fn removed(installed: &Installed) {
+    let policy = json!({"apiVersion": "pod-hardener.dev/v1alpha1", "kind": "HardeningPolicy",
+        "metadata": {"name": "of-nobody"}, "spec": {"selector": {"namespaces": ["none"]}}});
+    crate::installed::apply(&installed.cluster, &[], &[policy]);
+    let configurations = "mutatingwebhookconfiguration,validatingwebhookconfiguration";
+    installed.kubectl(&["delete", configurations, NAMESPACE]);
+    let base = manifests("base");
+    let folder = base.to_str().expect("UTF-8");
+    installed.kubectl(&["delete", "-k", folder, "--ignore-not-found", "--wait=false"]);
+    until_ok("nothing of it is left", async || {
+        let all = "namespaces,clusterroles,clusterrolebindings,priorityclasses,customresourcedefinitions,\
+                   mutatingwebhookconfigurations,validatingwebhookconfigurations";
+        let left = installed.kubectl(&["get", all, "--output=name"]);
+        let ours: Vec<&str> = left.lines().filter(|line| line.contains("pod-hardener")).collect();
+        if ours.is_empty() { Ok(()) } else { Err(format!("{ours:?}")) }
+    })
+    .await;
+    let (pod, _) = admitted(installed, "shop").await;
+    assert_untouched(&pod);
+}
+
+async fn observe_first(fixture: Arc<Fixture>) {
+    let cluster = Cluster::start(&fixture.binaries).await;
+    let installed = Installed::into(cluster, &fixture.binaries, "overlays/observe-first", None).await;
+    installed.namespace("shop").await;
+    until("it says what it would do, and leaves the pod alone", async || {
+        let (pod, warnings) = admitted(&installed, "shop").await;
+        assert_untouched(&pod);
+        warnings.iter().any(|warning| warning.starts_with("pod-hardener"))
+    })
+    .await;
+    installed.kubectl(&["label", "namespace", "shop", "pod-hardener.dev/policy=restricted"]);
+    until_hardened(&installed, "shop").await;
+    installed.stop();
 }

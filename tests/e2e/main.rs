@@ -34,11 +34,15 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod helm;
 mod installation;
+mod installed;
 mod least_privilege;
 mod limits;
 mod manifests;
+mod match_conditions;
 mod mirror;
+mod native;
 mod other_mutator;
 mod outage;
 mod outage_of_api_server;
@@ -50,9 +54,14 @@ mod process;
 mod profiles;
 mod registration;
 mod reinvocation;
+mod replicas;
 mod resources;
 mod selection;
+mod self_managed;
 mod shapes;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with other targets")]
+mod support;
 mod telling;
 mod token;
 mod validating;
@@ -117,10 +126,13 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        helm::tests(),
         installation::tests(),
         limits::tests(),
         least_privilege::tests(),
+        match_conditions::tests(),
         mirror::tests(),
+        native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
         pod_security::tests(),
@@ -129,8 +141,10 @@ fn tests() -> Vec<Test> {
         profiles::tests(),
         registration::tests(),
         reinvocation::tests(),
+        replicas::tests(),
         resources::tests(),
         selection::tests(),
+        self_managed::tests(),
         shapes::tests(),
         adoption::tests(),
         authority::tests(),

@@ -16,7 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 async fn what_was_known_stays(fixture: Arc<Fixture>) {
-    let mut cluster = Cluster::bare(&fixture.binaries, &[]).await;
+    let cluster = Cluster::bare(&fixture.binaries, &[]).await;
     let [listen, admin] = free_ports();
     let args = [
         "serve".to_owned(),

@@ -233,7 +233,7 @@ async fn replicas_do_not_fight(fixture: Arc<Fixture>) {
             let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
             let client = Client::try_from(config.expect("a config")).expect("a client");
             let metrics = Arc::new(Metrics::new().expect("metrics"));
-            let sources = Sources::new(&Preset::Restricted.into(), Vec::new(), metrics);
+            let sources = Sources::new(&Preset::Restricted.into(), metrics);
             let api = Api::<DynamicObject>::all_with(client.clone(), &report::resource());
             let look = async || sources.apply(name, api.get(name).await.expect("the policy").into());
             look().await;

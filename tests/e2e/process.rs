@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,33 +15,35 @@ const GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Process {
     name: String,
+    program: PathBuf,
+    args: Vec<String>,
     log: PathBuf,
     child: Mutex<Child>,
 }
 
 impl Process {
     /// Starts `program` with its output in a file in `logs`.
-    ///
-    /// The program dies with the *thread* that starts it (see [`tied_to_us`]): call this only
-    /// on the main thread, which outlives every test.
     pub(crate) fn start(name: &str, program: &Path, args: &[String], logs: &Path) -> Self {
         let log = logs.join(format!("{name}.log"));
-        let output = File::create(&log).expect("a log file");
-        let mut command = tied_to_us(program);
-        // Whoever runs the tests may have settings for our program; these are not for the tests.
-        for (variable, _) in std::env::vars_os() {
-            if variable.to_string_lossy().starts_with("POD_HARDENER_") {
-                command.env_remove(variable);
-            }
+        let child = spawn(program, args, File::create(&log).expect("a log file"));
+        Self {
+            name: name.to_owned(),
+            program: program.to_owned(),
+            args: args.to_owned(),
+            log,
+            child: Mutex::new(child),
         }
-        let child = command
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a log file"))
-            .stderr(output)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
-        Self { name: name.to_owned(), log, child: Mutex::new(child) }
+    }
+
+    /// Starts it again, after it ended; its log goes on.
+    pub(crate) fn start_again(&self) {
+        let log = File::options().append(true).open(&self.log).expect("a log file");
+        *self.child() = spawn(&self.program, &self.args, log);
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Panics, with what it said, if the program has already ended.
@@ -95,6 +98,34 @@ impl Drop for Process {
             self.stop();
         }
     }
+}
+
+/// Starts a program on a thread that does nothing else and outlives every test: the program dies with
+/// the *thread* that starts it (see [`tied_to_us`]).
+fn spawn(program: &Path, args: &[String], output: File) -> Child {
+    type Order = (Command, Sender<std::io::Result<Child>>);
+    static STARTER: OnceLock<Sender<Order>> = OnceLock::new();
+    let mut command = tied_to_us(program);
+    // Whoever runs the tests may have settings for our program; these are not for the tests.
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("POD_HARDENER_") {
+            command.env_remove(variable);
+        }
+    }
+    command.args(args).stdin(Stdio::null()).stdout(output.try_clone().expect("a log file")).stderr(output);
+    let starter = STARTER.get_or_init(|| {
+        let (starter, orders) = channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in orders {
+                answer.send(command.spawn()).expect("somebody waits for it");
+            }
+        });
+        starter
+    });
+    let (answer, started) = channel();
+    starter.send((command, answer)).expect("a thread that starts programs");
+    let started = started.recv().expect("an answer");
+    started.unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()))
 }
 
 /// A command that the kernel ends when we end, however that happens: `setpriv` becomes the

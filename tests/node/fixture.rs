@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use crate::api::Api;
 use crate::cluster::{ADMIN, Binaries, Cluster, until};
@@ -13,16 +14,17 @@ use crate::{api, installation};
 
 pub(crate) struct Fixture {
     pub(crate) cluster: Cluster,
-    node: Node,
+    pub(crate) node: Node,
     images: Vec<PathBuf>,
+    /// Held for writing by a test that nothing else may run beside.
+    pub(crate) quiet: RwLock<()>,
 }
 
 impl Fixture {
-    /// Call this on the main thread (see [`crate::process::Process::start`]).
     pub(crate) async fn start(binaries: &Binaries, images: Vec<PathBuf>) -> Self {
         let cluster = Cluster::start_with(binaries, API_SERVER_ARGS).await;
         let node = Node::start(binaries, &cluster, &images).await;
-        let fixture = Self { cluster, node, images };
+        let fixture = Self { cluster, node, images, quiet: RwLock::new(()) };
         installation::install(&fixture).await;
         fixture
     }

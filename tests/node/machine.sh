@@ -33,6 +33,9 @@ kernel/keys/root_maxkeys 1000000
 kernel/keys/root_maxbytes 25000000
 SETTINGS
 
+# An API server has a connection for each request that waits.
+ulimit -n "$(ulimit -H -n)"
+
 ip link set lo up
 # The address at which pods reach the machine; the route is what kube-proxy works on.
 ip link add machine type bridge

@@ -28,14 +28,19 @@ mod certificates;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../e2e/cluster.rs"]
 mod cluster;
+mod faults;
 mod fixture;
 mod hardened;
 mod installation;
+mod load;
 mod machine;
 mod node;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../e2e/process.rs"]
 mod process;
+mod replicas;
+mod rollout;
+mod tls;
 mod workloads;
 
 use cluster::Binaries;
@@ -68,11 +73,42 @@ where
     F: FnOnce(Arc<Fixture>) -> T + Send + 'static,
     T: Future<Output = ()>,
 {
-    Test { name, run: Box::new(move |handle, fixture| handle.block_on(run(fixture))) }
+    Test {
+        name,
+        run: Box::new(move |handle, fixture| {
+            handle.block_on(async {
+                let shared = Arc::clone(&fixture);
+                let _shared = shared.quiet.read().await;
+                run(fixture).await;
+            });
+        }),
+    }
+}
+
+/// Makes a test that breaks what others need: none runs beside it.
+fn test_alone<F, T>(name: &'static str, run: F) -> Test
+where
+    F: FnOnce(Arc<Fixture>) -> T + Send + 'static,
+    T: Future<Output = ()>,
+{
+    Test {
+        name,
+        run: Box::new(move |handle, fixture| {
+            handle.block_on(async {
+                let alone = Arc::clone(&fixture);
+                let _alone = alone.quiet.write().await;
+                run(fixture).await;
+            });
+        }),
+    }
 }
 
 fn tests() -> Vec<Test> {
-    [hardened::tests(), installation::tests(), workloads::tests()].into_iter().flatten().collect()
+    // What breaks things comes last.
+    [hardened::tests(), installation::tests(), workloads::tests(), faults::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn main() -> ExitCode {

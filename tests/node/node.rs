@@ -22,10 +22,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts it and waits until it is ready. Call this on the main thread (see [`Process::start`]).
+    /// Starts it and waits until it is ready.
     pub(crate) async fn start(binaries: &Binaries, cluster: &Cluster, images: &[PathBuf]) -> Self {
         let folder = machine::folder().expect("to be inside");
         let mut node = Self { processes: Vec::new(), folder, ctr: binaries.find("ctr") };
+        node.mount_logs();
         let config = node.write("containerd.toml", &node.containerd_config(binaries));
         node.run(binaries, "containerd", &[format!("--config={}", config.display())]);
         node.until_containerd_answers().await;
@@ -47,6 +48,30 @@ impl Node {
     /// Ends its processes; the containers end with the machine.
     pub(crate) fn stop(&self) {
         self.processes.iter().for_each(Process::stop);
+    }
+
+    /// Gives an image a second name.
+    pub(crate) fn tag(&self, image: &str, name: &str) {
+        let args = ["images", "tag", "--force", image, name].map(Path::new);
+        let output = self.ctr(&args);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
+    /// The disk that containers' output goes to.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
+    }
+
+    pub(crate) fn process(&self, name: &str) -> &Process {
+        self.processes.iter().find(|process| process.name() == name).expect("a program of the node")
+    }
+
+    /// A disk of their own, which can be filled.
+    fn mount_logs(&self) {
+        std::fs::create_dir(self.logs()).expect("a folder");
+        let mut mount = Command::new("mount");
+        let status = mount.args(["-t", "tmpfs", "-o", "size=64m", "logs"]).arg(self.logs()).status();
+        assert!(status.expect("mount").success(), "no disk for logs");
     }
 
     fn run(&mut self, binaries: &Binaries, name: &str, args: &[String]) {
@@ -177,9 +202,12 @@ impl Node {
             "enforceNodeAllocatable": [],
             "failCgroupV1": false,
             "failSwapOn": false,
-            "podLogsDir": self.folder.join("pods"),
+            "podLogsDir": self.logs().join("pods"),
             "volumePluginDir": self.folder.join("volume-plugins"),
             "resolvConf": names,
+            // Secrets reach pods sooner, and what ended starts again sooner, than on other nodes.
+            "syncFrequency": "2s",
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
             // A full disk is not what these tests are about.
             "evictionHard": {"memory.available": "1Mi", "nodefs.available": "1Mi", "imagefs.available": "1Mi"},
             "imageGCHighThresholdPercent": 100,

@@ -60,6 +60,23 @@ async fn shutdown_withdraws_readiness_before_it_stops_accepting() {
     assert_eq!(server.stop().await, Ended::Aborted);
 }
 
+/// A connection that is only closed when draining begins may be closed while a request is on its way.
+#[tokio::test]
+async fn shutdown_ends_connections_with_their_next_answer() {
+    let server = start(Settings { shutdown_lag: Some(milliseconds(60_000)), ..settings() }).await;
+    let body = bytes(&review());
+    let mut client = server.client().await;
+    assert_eq!(client.post(&body).await.unwrap().header("connection"), None);
+    server.signals.send(()).await.unwrap();
+    within(async { while plain(server.admin, "GET", "/readyz").await.status != 503 {} }).await;
+    let answer = client.post(&body).await.unwrap();
+    assert_eq!(answer.header("connection"), Some("close"));
+    answer.response();
+    client.ended().await;
+    server.lives().await;
+    assert_eq!(server.stop().await, Ended::Aborted);
+}
+
 #[tokio::test]
 async fn shutdown_lets_a_request_in_flight_finish() {
     let server = start(settings()).await;

@@ -176,10 +176,106 @@ async fn more_reviews_than_allowed_are_told_to_come_back() {
     assert_eq!(refused.status, 429);
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(server.rejected("overload"), 1);
+    // Whatever was sent is taken: the connection can be used again.
+    assert_eq!(second.post(&long(1_000_000)).await.unwrap().status, 429);
     first.send(&body).await.unwrap();
     first.answer().await.unwrap().response();
     server.reaches(IN_FLIGHT, 0).await;
+    second.post(&body).await.unwrap().response();
     server.lives().await;
+}
+
+/// A review of so many bytes.
+fn long(length: usize) -> Vec<u8> {
+    let mut body = bytes(&review());
+    body.resize(length, b' ');
+    body
+}
+
+#[tokio::test]
+async fn long_bodies_share_what_room_there_is() {
+    let (most, length) = (Count(200_000), 150_000);
+    let server = start(Settings { max_body_bytes: most, max_bodies_bytes: most, ..settings() }).await;
+    let body = long(length);
+    let mut first = server.client().await;
+    first.send(head(length)).await.unwrap();
+    first.send(&body[..length / 2]).await.unwrap();
+    server.reaches(IN_FLIGHT, 1).await;
+    let mut second = server.client().await;
+    let refused = second.post(&body).await.unwrap();
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(server.rejected("memory"), 1);
+    // An ordinary one is answered meanwhile, on the same connection.
+    second.post(&bytes(&review())).await.unwrap().response();
+    first.send(&body[length / 2..]).await.unwrap();
+    first.answer().await.unwrap().response();
+    server.reaches(IN_FLIGHT, 0).await;
+    second.post(&body).await.unwrap().response();
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_how_long_it_is_counts_as_the_longest() {
+    let most = Count(200_000);
+    let server = start(Settings { max_body_bytes: most, max_bodies_bytes: most, ..settings() }).await;
+    let mut first = server.client().await;
+    first.send(head(100_000)).await.unwrap();
+    server.reaches(IN_FLIGHT, 1).await;
+    let chunked = "POST /mutate HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut second = server.client().await;
+    second.send(chunked.to_owned() + "2\r\n{}\r\n0\r\n\r\n").await.unwrap();
+    assert_eq!(second.answer().await.unwrap().status, 429);
+    first.send(long(100_000)).await.unwrap();
+    first.answer().await.unwrap().response();
+    server.reaches(IN_FLIGHT, 0).await;
+    second.send(chunked.to_owned() + "2\r\n{}\r\n0\r\n\r\n").await.unwrap();
+    assert_eq!(second.answer().await.unwrap().status, 400);
+}
+
+#[tokio::test]
+async fn many_connections_with_long_bodies_get_no_more_than_the_room() {
+    let (length, at_once) = (2 * 1024 * 1024, 40);
+    let server = start(settings()).await;
+    let body = long(length);
+    let mut clients = Vec::new();
+    for _ in 0..at_once {
+        let mut client = server.client().await;
+        client.send(head(length)).await.unwrap();
+        client.send(&body[..length / 2]).await.unwrap();
+        clients.push(client);
+    }
+    server.reaches(IN_FLIGHT, at_once).await;
+    server.lives().await;
+    let mut answered = [0, 0];
+    for client in &mut clients {
+        client.send(&body[length / 2..]).await.unwrap();
+        match client.answer().await.unwrap().status {
+            200 => answered[0] += 1,
+            429 => answered[1] += 1,
+            other => panic!("{other}"),
+        }
+    }
+    // As many as fit into 8 MiB.
+    assert_eq!(answered, [4, at_once - 4]);
+    assert_eq!(server.rejected("memory"), at_once - 4);
+    server.lives().await;
+}
+
+#[tokio::test]
+async fn a_slow_long_body_gives_its_room_back() {
+    let most = Count(200_000);
+    let server = start(Settings {
+        max_body_bytes: most,
+        max_bodies_bytes: most,
+        body_timeout: milliseconds(50),
+        ..settings()
+    })
+    .await;
+    let mut slow = server.client().await;
+    slow.send(head(most.0)).await.unwrap();
+    slow.send("{").await.unwrap();
+    assert_eq!(slow.answer().await.unwrap().status, 408);
+    server.client().await.post(&long(most.0)).await.unwrap().response();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::golang::Program;
-use crate::{node, run};
+use crate::{helm, node, run};
 
 /// Where the end-to-end tests and the benchmarks find the binaries.
 pub(crate) const VARIABLE: &str = "E2E_ASSETS";
@@ -69,7 +69,7 @@ const fn own(name: &'static str, package: &'static str) -> Binary {
 /// `cargo xtask assets`.
 pub(crate) fn print_folders() -> Result<()> {
     for release in [&NEWEST, &OLDEST] {
-        println!("{}: {}", release.minor, path_list(folders(release)?)?.to_string_lossy());
+        println!("{}: {}", release.minor, path_list(to_test(release)?)?.to_string_lossy());
     }
     match node::missing() {
         None => {
@@ -85,6 +85,11 @@ pub(crate) fn print_folders() -> Result<()> {
 /// missing is built first.
 pub(crate) fn folders(release: &'static Release) -> Result<Vec<PathBuf>> {
     folders_of(release, release.binaries)
+}
+
+/// The same, and what is installed with.
+pub(crate) fn to_test(release: &'static Release) -> Result<Vec<PathBuf>> {
+    Ok([folders(release)?, helm::folders()?].concat())
 }
 
 /// The folders that together hold these binaries of this release.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{advisories, licences, run, tls};
+use crate::{advisories, licences, run, sbom, tls};
 
 pub(crate) fn fmt() -> Result<()> {
     run::announce("formatting");
@@ -18,5 +18,6 @@ pub(crate) fn clippy() -> Result<()> {
 pub(crate) fn deps() -> Result<()> {
     tls::check()?;
     licences::check()?;
+    sbom::check()?;
     advisories::check()
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask generate [--check]`: what is written from the code, so that it cannot say something else.
 
-mod parts;
+mod chart;
+pub(crate) mod parts;
 mod policies;
 mod program;
 mod reference;

@@ -1,10 +1,17 @@
 //! Images as OCI archives, made without a registry: ours by `Dockerfile`, and small ones for the tests.
 
+mod origin;
+mod platform;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use origin::Origin;
+pub(crate) use platform::Platform;
 
 use crate::golang::Program;
 use crate::packages::{self, Want};
@@ -31,10 +38,43 @@ const SOURCES: &[&str] = &[
     "tests/node/images/builder",
 ];
 
+/// How the image is built.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// For this platform
+    #[arg(long, value_enum, default_value_t)]
+    platform: Platform,
+    /// Build it twice, the second time anew, and compare the digests
+    #[arg(long)]
+    twice: bool,
+    /// Take less time for the program's code, as for the tests
+    #[arg(long)]
+    quick: bool,
+}
+
 /// `cargo xtask image`.
-pub(crate) fn print_archive() -> Result<()> {
-    println!("{}", pod_hardener(Profile::Release)?.display());
+pub(crate) fn make(args: &Args) -> Result<()> {
+    let profile = if args.quick { Profile::Quick } else { Profile::Release };
+    let archive = pod_hardener(profile, args.platform)?;
+    println!("{}", archive.display());
+    println!("{}", digest(&archive)?);
+    if args.twice {
+        let again = archive.with_extension("again");
+        let built = build(profile, args.platform, &again, true).and_then(|()| digest(&again));
+        let _ = std::fs::remove_file(&again);
+        let (first, second) = (digest(&archive)?, built?);
+        ensure!(first == second, "the second build gave another image: {second}");
+        println!("the second build gave the same");
+    }
     Ok(())
+}
+
+/// The digest of the manifest in an archive: of the whole image, layers and configuration.
+fn digest(archive: &Path) -> Result<String> {
+    let index = run::read(Command::new("tar").arg("-xOf").arg(archive).arg("index.json"))?;
+    let index: Value = serde_json::from_str(&index)?;
+    let digest = index.pointer("/manifests/0/digest").and_then(Value::as_str);
+    Ok(digest.context("the archive has no manifest")?.to_owned())
 }
 
 /// How much time the compiler takes for the best code.
@@ -47,6 +87,14 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
+    /// What the image says of where it is from: for tests nothing that changes with every commit.
+    fn origin(self) -> Result<Origin> {
+        match self {
+            Self::Release => Origin::of_checkout(),
+            Self::Quick => Ok(Origin::default()),
+        }
+    }
+
     /// What is in the environment of the build.
     fn settings(self) -> &'static [&'static str] {
         match self {
@@ -57,37 +105,49 @@ impl Profile {
 }
 
 /// The image that `Dockerfile` describes.
-pub(crate) fn pod_hardener(profile: Profile) -> Result<PathBuf> {
+pub(crate) fn pod_hardener(profile: Profile, platform: Platform) -> Result<PathBuf> {
     let mut files = Vec::new();
     for source in SOURCES {
         list(&run::root().join(source), &mut files)?;
     }
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let rustc = run::read(Command::new("rustc").arg("-vV").current_dir(run::root()))?;
-    let recipe = format!("{rustc}{}", profile.settings().join(" "));
-    archive("pod-hardener", &cache::key(&files, &recipe)?, |target| {
-        let sysroot = run::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(run::root()))?;
-        let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc has no host")?;
-        run::check(&mut run::cargo(&["fetch", "--locked", "--target", host]))?;
-        let key = cache::key(&[&run::root().join("Cargo.lock")], &rustc)?;
-        let built = cache::folder()?.join(format!("images/build-{key}"));
-        forget_ours(&built.join(host).join("release/.fingerprint"))?;
-        std::fs::create_dir_all(&built).with_context(|| format!("cannot create {}", built.display()))?;
-        let store = Store::new()?;
-        let base = store.folder("builder")?;
-        copy(&run::root().join("tests/node/images/builder/Dockerfile"), &base.join("Dockerfile"))?;
-        copy(&debian("gcc,libc6-dev", "minbase")?, &base.join("root.tar"))?;
-        let settings: Vec<String> = profile.settings().iter().map(|one| format!("--env={one}")).collect();
-        store.build("localhost/builder", &base, &settings)?;
-        let volumes = [
-            format!("--volume={}:/rust:ro", sysroot.trim()),
-            format!("--volume={}:/cargo/registry:ro", cargo_home()?.join("registry").display()),
-            format!("--volume={}:/src/target", built.display()),
-            "--build-arg=BUILDER=localhost/builder".to_owned(),
-        ];
-        store.build(POD_HARDENER, &run::root(), &volumes)?;
-        store.save(POD_HARDENER, target)
-    })
+    let origin = profile.origin()?.args().join(" ");
+    let recipe = format!("{}{}{origin}{}", rustc()?, profile.settings().join(" "), platform.as_str());
+    archive("pod-hardener", &cache::key(&files, &recipe)?, |target| build(profile, platform, target, false))
+}
+
+fn rustc() -> Result<String> {
+    run::read(Command::new("rustc").arg("-vV").current_dir(run::root()))
+}
+
+/// Builds it into an archive, with what is left of former builds unless it is to be built anew.
+fn build(profile: Profile, platform: Platform, target: &Path, anew: bool) -> Result<()> {
+    let sysroot = run::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(run::root()))?;
+    run::check(&mut run::cargo(&["fetch", "--locked", "--target", platform.target()]))?;
+    let store = Store::new()?;
+    let built = if anew {
+        store.folder("target")?
+    } else {
+        let key = cache::key(&[&run::root().join("Cargo.lock")], &rustc()?)?;
+        cache::folder()?.join(format!("images/build-{key}"))
+    };
+    forget_ours(&built.join(platform.target()).join("release/.fingerprint"))?;
+    create(&built)?;
+    let base = store.folder("builder")?;
+    copy(&run::root().join("tests/node/images/builder/Dockerfile"), &base.join("Dockerfile"))?;
+    copy(&debian(platform.packages(), "minbase")?, &base.join("root.tar"))?;
+    let settings: Vec<String> = profile.settings().iter().map(|one| format!("--env={one}")).collect();
+    store.build("localhost/builder", &base, &settings)?;
+    let mut args = vec![
+        format!("--platform=linux/{}", platform.as_str()),
+        format!("--volume={}:/rust:ro", sysroot.trim()),
+        format!("--volume={}:/cargo/registry:ro", cargo_home()?.join("registry").display()),
+        format!("--volume={}:/src/target", built.display()),
+        "--build-arg=BUILDER=localhost/builder".to_owned(),
+    ];
+    args.append(&mut profile.origin()?.args());
+    store.build(POD_HARDENER, &run::root(), &args)?;
+    store.save(POD_HARDENER, target)
 }
 
 /// The image that holds a pod's namespaces.

@@ -5,6 +5,7 @@
     reason = "printing to whoever runs it is what a build command does"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -14,13 +15,16 @@ mod assets;
 mod bench;
 mod cache;
 mod checks;
+mod faults;
 mod generate;
 mod golang;
+mod helm;
 mod images;
 mod licences;
 mod node;
 mod packages;
 mod run;
+mod sbom;
 mod test;
 mod tls;
 
@@ -36,8 +40,8 @@ struct Cli {
 enum Command {
     /// Build what the end-to-end tests run against: Kubernetes' programs, a node's, and images
     Assets,
-    /// Build the image as `Dockerfile` says, with a base made here, and print the archive's name
-    Image,
+    /// Build the image as `Dockerfile` says, with a base made here, and print the archive's name and the image's digest
+    Image(images::Args),
     /// Unit, golden and property tests, then end-to-end tests on two Kubernetes versions and on a node
     Test {
         /// Only tests whose name contains this, and other arguments for the test runners
@@ -46,6 +50,8 @@ enum Command {
     },
     /// Measure the engine, the server, and the way through a real API server
     Bench(bench::Args),
+    /// Create pods on a node while something breaks, and write the table of docs/faults.md
+    Faults(faults::Args),
     /// Check the formatting
     Fmt,
     /// Lint every target, warnings denied
@@ -56,20 +62,27 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Check the dependencies: one TLS provider, allowed licences, known advisories
+    /// Check the dependencies: one TLS provider, allowed licences, known advisories, bill of materials
     Deps,
+    /// Write what is linked into the program, as CycloneDX
+    Sbom {
+        /// To this file; without it, it is printed
+        file: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Assets => assets::print_folders(),
-        Command::Image => images::print_archive(),
+        Command::Image(args) => images::make(&args),
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
         Command::Generate { check } => generate::run(check),
         Command::Deps => checks::deps(),
+        Command::Sbom { file } => sbom::write(file.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

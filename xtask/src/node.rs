@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::golang::Program;
-use crate::images::Profile;
+use crate::images::{Platform, Profile};
 use crate::packages::{self, Want};
 use crate::{assets, images, run};
 
@@ -50,7 +50,7 @@ pub(crate) fn missing() -> Option<String> {
 
 /// The folders, as in `PATH`, that together hold every program. What is missing is built first.
 pub(crate) fn folders() -> Result<OsString> {
-    let mut folders = assets::folders(&assets::NEWEST)?;
+    let mut folders = assets::to_test(&assets::NEWEST)?;
     folders.extend(assets::folders_of(&assets::NEWEST, assets::NODE)?);
     for name in ["containerd", "containerd-shim-runc-v2", "ctr"] {
         folders.push(containerd(name)?);
@@ -63,7 +63,11 @@ pub(crate) fn folders() -> Result<OsString> {
 
 /// The archives of the images that are to be on the node.
 pub(crate) fn archives() -> Result<OsString> {
-    assets::path_list(vec![images::pause()?, images::busybox()?, images::pod_hardener(Profile::Quick)?])
+    assets::path_list(vec![
+        images::pause()?,
+        images::busybox()?,
+        images::pod_hardener(Profile::Quick, Platform::default())?,
+    ])
 }
 
 fn containerd(name: &str) -> Result<PathBuf> {

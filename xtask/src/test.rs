@@ -48,7 +48,7 @@ fn workspace(args: &[String]) -> Result<Step> {
 fn end_to_end(release: &'static Release, args: &[String]) -> Result<Step> {
     let name = format!("end-to-end tests on Kubernetes {}", release.minor);
     run::announce(&name);
-    let folders = assets::path_list(assets::folders(release)?)?;
+    let folders = assets::path_list(assets::to_test(release)?)?;
     let mut command = run::cargo(&["test", "--package", "pod-hardener", "--test", "e2e", "--"]);
     command.args(args).env(assets::VARIABLE, folders);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
@@ -75,4 +75,5 @@ fn on_a_node(args: &[String]) -> Result<Step> {
     Ok(Step { name, passed, closing_lines })
 }
 
-const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];
+/// Runs the tests on a node.
+pub(crate) const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];

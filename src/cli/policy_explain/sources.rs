@@ -27,10 +27,10 @@ pub(super) struct Read {
 
 /// What is known of namespaces and policies.
 #[derive(Debug)]
-pub(super) struct Known {
-    pub(super) spaces: Spaces,
-    pub(super) policies: Vec<Policy>,
-    pub(super) notes: Vec<String>,
+pub(in crate::cli) struct Known {
+    pub(in crate::cli) spaces: Spaces,
+    pub(in crate::cli) policies: Vec<Policy>,
+    pub(in crate::cli) notes: Vec<String>,
 }
 
 /// Reads the pods and namespaces in a file.
@@ -72,7 +72,7 @@ fn space(labels: BTreeMap<String, String>, annotations: BTreeMap<String, String>
 }
 
 /// Asks the cluster for namespaces, and for the policies in it.
-pub(super) async fn ask(client: &Client, namespaces: &[String]) -> anyhow::Result<Known> {
+pub(in crate::cli) async fn ask(client: &Client, namespaces: &[String]) -> anyhow::Result<Known> {
     let mut known = Known { spaces: Spaces::new(), policies: Vec::new(), notes: Vec::new() };
     let api: Api<Namespace> = Api::all(client.clone());
     for name in namespaces {

@@ -255,6 +255,11 @@ fn what_cannot_be_read_falls_under_policy() {
     assert_eq!((&response["allowed"], record.outcome), (&json!(true), Outcome::FailedOpen));
     let said = warnings(&response)[0].to_owned();
     assert!(said.contains("whether its exemptions are allowed could not be checked"), "{said}");
+    let many = review(|request| {
+        request["object"]["spec"]["template"]["spec"]["containers"] = vec![json!({}); 2_001].into()
+    });
+    let (response, record) = ask(&many, RBAC);
+    assert_eq!((&response["allowed"], record.outcome), (&json!(false), Outcome::FailedClosed));
     let (response, record) = ask(&body, "{onError: deny, exemptions: {authorization: rbac}}");
     assert_eq!((&response["allowed"], record.outcome), (&json!(false), Outcome::FailedClosed));
 }

@@ -5,7 +5,7 @@ use crate::facts::Space;
 use crate::profiles::{ImageUser, Profile};
 
 /// The namespace's uids on OpenShift.
-const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
+pub(crate) const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
 /// Its groups: blocks, separated by commas.
 const SUPPLEMENTAL_GROUPS: &str = "openshift.io/sa.scc.supplemental-groups";
 

@@ -1,8 +1,10 @@
-//! Certificates: from files, or made for one run on loopback.
+//! Certificates: from files, handed over by who manages them, or made for one run on loopback.
 
 mod ephemeral;
 mod error;
 mod files;
+mod handed;
+mod keeper;
 mod load;
 mod rotate;
 
@@ -11,11 +13,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::ServerConfig;
 
-pub(super) use ephemeral::ephemeral;
+use ephemeral::ephemeral;
 pub use error::CertificateError;
-pub(super) use files::Files;
-pub(super) use load::{Loaded, Pem};
-pub(super) use rotate::Rotation;
+use files::Files;
+use handed::Handed;
+pub(super) use keeper::{Beginning, Keeper};
+use load::{Loaded, Pem};
+use rotate::Rotation;
 
 /// The TLS configuration that new connections get. It is replaced as a whole: a certificate resolver alone could
 /// not replace the client CA.

@@ -1,6 +1,7 @@
 //! Pages that people write, with parts that are generated: those stand between markers.
 
 use anyhow::{Context, Result};
+use pod_hardener::native::EXCEPTIONS;
 use pod_hardener::rules::RuleId;
 
 use super::{Page, program};
@@ -12,7 +13,14 @@ pub(super) fn pages() -> Result<Vec<Page>> {
     Ok(vec![
         page("README.md", &[("example", example()?), ("rules", rules())])?,
         page("docs/webhook.md", &[("settings", settings()?)])?,
+        page("docs/native.md", &[("exceptions", exceptions())])?,
     ])
+}
+
+/// Fills one part of one page, for commands that measure what they write.
+pub(crate) fn write(path: &str, name: &str, content: &str) -> Result<()> {
+    let page = page(path, &[(name, content.to_owned())])?;
+    super::write(&run::root().join(path), &page.text)
 }
 
 fn page(path: &str, parts: &[(&str, String)]) -> Result<Page> {
@@ -61,6 +69,11 @@ fn rules() -> String {
         table += &format!("| [`{rule}`](docs/rules.md#{rule}) | `{mode}` | {} |\n", meta.summary);
     }
     table
+}
+
+/// Where the native policy differs from the webhook.
+fn exceptions() -> String {
+    EXCEPTIONS.iter().map(|exception| format!("- {}\n", exception.text)).collect()
 }
 
 #[cfg(test)]

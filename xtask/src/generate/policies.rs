@@ -10,7 +10,7 @@ use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::{Preset, Texts};
 use pod_hardener::profiles;
 
-use super::{COMMAND, Page};
+use super::{COMMAND, Page, chart};
 use crate::run;
 
 pub(super) fn pages() -> Result<Vec<Page>> {
@@ -21,12 +21,14 @@ pub(super) fn pages() -> Result<Vec<Page>> {
         "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
         to_yaml(&policy_crd())
     );
-    pages.push(Page { path: format!("manifests/base/crd/{PLURAL}.yaml"), text: crd });
-    let crd = format!(
+    let of_profiles = format!(
         "# Facts about images as objects of the cluster: docs/profiles.md. Written by `{COMMAND}`.\n{}",
         to_yaml(&profile_crd())
     );
-    pages.push(Page { path: format!("manifests/base/crd/{PROFILES_PLURAL}.yaml"), text: crd });
+    pages.extend(chart::pages(&format!("{crd}---\n{of_profiles}"))?);
+    for (plural, text) in [(PLURAL, crd), (PROFILES_PLURAL, of_profiles)] {
+        pages.push(Page { path: format!("manifests/base/crd/{plural}.yaml"), text });
+    }
     pages.push(Page { path: "policies/images/schema.json".to_owned(), text: profile_schema() });
     pages.push(library()?);
     Ok(pages)

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use pod_hardener_bench::load::{Amount, Post, Target as Address};
 use pod_hardener_bench::program::{Identity, Server};
 use pod_hardener_bench::review::plain;
+use pod_hardener_bench::room::Room;
 use pod_hardener_bench::rounds::{Variant, interleave};
 use pod_hardener_bench::table::{Options, Table, Target, short};
 use serde_json::Value;
@@ -38,6 +39,10 @@ use objects::Size;
 /// Folders, as in `PATH`, with the binaries of Kubernetes: the end-to-end tests' own variable.
 const ASSETS: &str = "E2E_ASSETS";
 /// The longest that a start may take before the benchmark gives up.
+/// What the Deployment's memory is limited to.
+const LIMIT: u64 = 64 << 20;
+/// How long a long body is, and how many connections send them.
+const FLOOD: (usize, usize) = (2 << 20, 200);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// So many namespaces are asked for in turn: no processor's cache holds them all by chance.
 const NAMESPACES_ASKED: usize = 500;
@@ -52,8 +57,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     objects::fill(&Address::new(address(&full)?, full.authority().der())?, size).await?;
 
     let mut table = Table::default();
-    let nothing = start(&empty).await?;
-    let knowing = start(&full).await?;
+    let nothing = start(&empty, None).await?;
+    let room = Room::new(LIMIT);
+    let knowing = start(&full, room.as_ref()).await?;
     let what = format!("{} objects", size.kept());
     let detail = format!("{} ms with an empty cluster", short(milliseconds(nothing.took)));
     table.row(
@@ -66,6 +72,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     latency(&knowing, &nothing, size, options, &mut table).await?;
     tokio::time::sleep(Duration::from_secs(if options.quick { 1 } else { 180 })).await;
     memory(&knowing, &nothing, &what, &mut table)?;
+    limited(&knowing, room.as_ref(), size, options, &mut table).await?;
+    drop(knowing);
+    drop(room);
     full.stop();
     empty.stop();
     Ok(table.finish(options))
@@ -79,12 +88,12 @@ struct Knowing {
     resident: u64,
 }
 
-async fn start(cluster: &Cluster) -> anyhow::Result<Knowing> {
+async fn start(cluster: &Cluster, room: Option<&Room>) -> anyhow::Result<Knowing> {
     let files = cluster.authority().issue("webhook", cluster.folder());
     let authority = cluster.authority().der();
     let identity = Identity { certificate: files.certificate, key: files.key, authority };
     let begin = Instant::now();
-    let (mut server, admin) = Server::knowing(&cluster.kubeconfig(ADMIN), &identity, cluster.folder())?;
+    let (mut server, admin) = Server::knowing(&cluster.kubeconfig(ADMIN), &identity, cluster.folder(), room)?;
     server.connect().await?;
     while !is_ready(admin).await {
         anyhow::ensure!(begin.elapsed() < PATIENCE, "it never knew the cluster");
@@ -173,6 +182,69 @@ fn memory(knowing: &Knowing, nothing: &Knowing, what: &str, table: &mut Table) -
         "since the start, reviews included",
     );
     Ok(())
+}
+
+/// Within the Deployment's limit on memory: the load that it is made for, then far too much.
+async fn limited(
+    knowing: &Knowing,
+    room: Option<&Room>,
+    size: Size,
+    options: Options,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let most = || match room {
+        Some(room) => room.most(),
+        None => knowing.server.most_resident(),
+    };
+    let whose = room.map_or(
+        "resident: this user may make no control groups",
+        |_| "counted by the kernel for a container",
+    );
+    let seconds = if options.quick { 1 } else { 60 };
+    let ordinary = Post::in_turn("/mutate?timeout=10s", None, reviews(3, size)?)?;
+    let amount =
+        |connections, seconds| Amount { connections, time: Duration::from_secs(seconds), requests: 0 };
+    let target = &knowing.server.target;
+    let steady = target.pace(&ordinary, 500, amount(32, seconds)).await?;
+    let detail = format!("{} per s for {seconds} s, all answered; {whose}", short(steady.per_second));
+    table.row(
+        "most memory, start and 500 reviews a second",
+        mebibytes(most()?),
+        " MiB",
+        Target::AtMost(64.0),
+        &detail,
+    );
+
+    let mut long = plain(3);
+    long.resize(FLOOD.0, b' ');
+    let long = Post::new("/mutate?timeout=10s", None, long)?;
+    let seconds = if options.quick { 1 } else { 20 };
+    let (flood, beside) = tokio::join!(
+        target.flood(&long, amount(FLOOD.1, seconds)),
+        target.pace(&ordinary, 100, amount(8, seconds)),
+    );
+    let (counts, beside) = (flood?, beside?);
+    let counts: Vec<String> = counts.iter().map(|(status, count)| format!("{count} × {status}")).collect();
+    let detail =
+        format!("{}; beside it {} ordinary ones, all answered", counts.join(", "), beside.latencies.len());
+    let what = format!("most memory, {} connections with bodies of {} MiB", FLOOD.1, FLOOD.0 >> 20);
+    table.row(&what, mebibytes(most()?), " MiB", Target::AtMost(64.0), &detail);
+    if let Some(room) = room {
+        #[allow(clippy::cast_precision_loss)]
+        table.row(
+            "killed for its memory",
+            room.kills()? as f64,
+            "",
+            Target::AtMost(0.0),
+            "with a limit of 64 MiB",
+        );
+    }
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn milliseconds(duration: Duration) -> f64 {

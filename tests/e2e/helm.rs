@@ -1,0 +1,179 @@
+//! `manifests/chart`: it is what kustomize makes, whichever Helm reads it, and refuses values that it does not know.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::fixture::Fixture;
+use crate::installed::{kustomized, manifests, succeeded};
+use crate::{Test, test};
+
+/// Values, and the components that do the same.
+const SAME: &[(&[&str], &[&str])] = &[
+    (&["certificates.mode=secret"], &[]),
+    (&[], &["self-managed"]),
+    (&["certificates.mode=cert-manager"], &["cert-manager"]),
+    (&["certificates.mode=secret", "highAvailability=true"], &["high-availability"]),
+    (&["certificates.mode=secret", "policy=observe"], &["observe-first"]),
+    (&["highAvailability=true", "policy=observe"], &["self-managed", "high-availability", "observe-first"]),
+    (
+        &["certificates.mode=cert-manager", "highAvailability=true", "policy=observe"],
+        &["observe-first", "cert-manager", "high-availability"],
+    ),
+];
+
+const HELMS: [&str; 2] = ["helm", "helm3"];
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        test("helm::the_chart_is_what_kustomize_makes", the_same),
+        test("helm::lint", lint),
+        test("helm::unknown_values_are_refused", refused),
+        test("helm::values_arrive", values_arrive),
+    ]
+}
+
+fn helm(fixture: &Fixture, helm: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(fixture.binaries.find(helm));
+    command.args(args).env("HOME", fixture.cluster.folder()).output().expect("helm")
+}
+
+fn chart() -> String {
+    manifests("chart").to_str().expect("UTF-8").to_owned()
+}
+
+fn template(fixture: &Fixture, program: &str, values: &[&str]) -> Output {
+    let sets: Vec<String> = values.iter().map(|value| format!("--set={value}")).collect();
+    let chart = chart();
+    let mut args =
+        vec!["template", "pod-hardener", &chart, "--namespace=pod-hardener", "--kube-version=1.34.0"];
+    args.extend(sets.iter().map(String::as_str));
+    helm(fixture, program, &args)
+}
+
+fn templated(fixture: &Fixture, program: &str, values: &[&str]) -> Vec<Value> {
+    serde_saphyr::from_multiple(&succeeded(&template(fixture, program, values))).expect("YAML")
+}
+
+/// The base with components, as an administrator combines them.
+fn combined(fixture: &Fixture, components: &[&str]) -> Vec<Value> {
+    let folder = tempfile::TempDir::with_prefix("pod-hardener-overlay-").expect("a folder");
+    let relative = |path: &str| relative(folder.path(), &manifests(path));
+    let components: Vec<String> =
+        components.iter().map(|name| relative(&format!("components/{name}"))).collect();
+    let overlay = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+        "resources": [relative("base")], "components": components,
+    });
+    std::fs::write(folder.path().join("kustomization.yaml"), overlay.to_string()).expect("a file");
+    kustomized(&fixture.binaries.find("kubectl"), folder.path())
+}
+
+/// Kustomize takes no absolute paths.
+fn relative(from: &Path, to: &Path) -> String {
+    let from = from.canonicalize().expect("a folder");
+    let up = "../".repeat(from.components().count() - 1);
+    format!("{up}{}", to.strip_prefix("/").expect("an absolute path").display())
+}
+
+/// By kind and name, without the labels that are Helm's way, and the namespace that Helm does not make.
+fn comparable(objects: Vec<Value>) -> Vec<(String, Value)> {
+    let mut all: Vec<(String, Value)> = objects
+        .into_iter()
+        .filter(|object| !object.is_null() && object["kind"] != "Namespace")
+        .map(|mut object| {
+            let name = format!("{}/{}", object["kind"], object["metadata"]["name"]);
+            object["metadata"].as_object_mut().expect("metadata").remove("labels");
+            (name, object)
+        })
+        .collect();
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    all
+}
+
+async fn the_same(fixture: Arc<Fixture>) {
+    for (values, components) in SAME {
+        let expected = comparable(combined(&fixture, components));
+        for program in HELMS {
+            let found = comparable(templated(&fixture, program, values));
+            let names =
+                |all: &[(String, Value)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<String>>();
+            assert_eq!(names(&found), names(&expected), "{program} {values:?}");
+            for ((name, found), (_, expected)) in found.iter().zip(&expected) {
+                assert_eq!(found, expected, "{program} {values:?}: {name}");
+            }
+        }
+    }
+    // What overlays are is only that.
+    let overlays = std::fs::read_dir(manifests("overlays")).expect("a folder");
+    for overlay in overlays.map(|entry| entry.expect("an entry").path()) {
+        let name = overlay.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        let expected = combined(&fixture, &[name]);
+        assert_eq!(kustomized(&fixture.binaries.find("kubectl"), &overlay), expected, "{name}");
+    }
+}
+
+async fn lint(fixture: Arc<Fixture>) {
+    for program in HELMS {
+        for (values, _) in SAME {
+            let sets: Vec<String> = values.iter().map(|value| format!("--set={value}")).collect();
+            let chart = chart();
+            let mut args = vec!["lint", "--strict", "--kube-version=1.34.0", &chart];
+            args.extend(sets.iter().map(String::as_str));
+            succeeded(&helm(&fixture, program, &args));
+        }
+    }
+}
+
+async fn refused(fixture: Arc<Fixture>) {
+    for (value, said) in [
+        ("replica=3", "replica"),
+        ("certificates.mode=magic", "mode"),
+        ("webhook.timeoutSeconds=60", "timeoutSeconds"),
+        ("replicas=0", "replicas"),
+        ("image.digest=sha256:0", "digest"),
+        ("networkPolicy.apiServerPorts=443", "apiServerPorts"),
+    ] {
+        for program in HELMS {
+            let output = template(&fixture, program, &[value]);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && text.contains(said), "{program} {value}: {text}");
+        }
+    }
+}
+
+async fn values_arrive(fixture: Arc<Fixture>) {
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    let image = format!("image.digest={digest}");
+    let values = [
+        &*image,
+        "settings.max_body_bytes=8388608",
+        "settings.log_level=debug",
+        "replicas=5",
+        "priorityClassName=mine",
+        "webhook.excludedNamespaces={kube-system,network}",
+        "crd.keep=true",
+        "podLabels.team=platform",
+    ];
+    let objects = templated(&fixture, "helm", &values);
+    let find = |kind: &str| objects.iter().find(|object| object["kind"] == kind);
+    let deployment = find("Deployment").expect("a Deployment");
+    let pod = &deployment["spec"]["template"];
+    let container = &pod["spec"]["containers"][0];
+    assert_eq!(container["image"], format!("registry.example.com/pod-hardener:0.1.0@{digest}"));
+    for (name, value) in [("MAX_BODY_BYTES", "8388608"), ("LOG_LEVEL", "debug"), ("POLICY", "restricted")] {
+        let entry = json!({"name": format!("POD_HARDENER_{name}"), "value": value});
+        assert!(container["env"].as_array().expect("env").contains(&entry), "{}", container["env"]);
+    }
+    assert_eq!(deployment["spec"]["replicas"], 5);
+    assert_eq!(pod["spec"]["priorityClassName"], "mine");
+    assert_eq!(pod["metadata"]["labels"]["team"], "platform");
+    assert!(find("PriorityClass").is_none() && find("ResourceQuota").is_none());
+    let webhook = &find("ValidatingWebhookConfiguration").expect("a configuration")["webhooks"][0];
+    let excluded = &webhook["namespaceSelector"]["matchExpressions"][0]["values"];
+    assert_eq!(*excluded, json!(["kube-system", "network", "pod-hardener"]));
+    let definition = find("CustomResourceDefinition").expect("a definition");
+    assert_eq!(definition["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+}
