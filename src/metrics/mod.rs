@@ -5,6 +5,7 @@
 
 mod process;
 mod reason;
+mod spread;
 mod table;
 
 use std::marker::PhantomData;
@@ -22,6 +23,7 @@ pub use reason::{
 };
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
+use self::spread::Spread;
 use crate::inventory::Left;
 use crate::review::{Outcome, Record};
 use crate::rules::{RuleId, RuleResult};
@@ -103,16 +105,16 @@ impl<A: Label, B: Label> CountersOfTwo<A, B> {
 pub struct Metrics {
     registry: Registry,
     /// By endpoint, then by outcome.
-    outcomes: Vec<IntCounter>,
+    outcomes: Spread,
     /// By endpoint.
     durations: Vec<Histogram>,
     /// By rule, then by result.
-    rule_results: Vec<IntCounter>,
+    rule_results: Spread,
     exemptions: Vec<IntCounter>,
     refusals: Vec<IntCounter>,
     remarks: Vec<IntCounter>,
-    request_bytes: IntCounter,
-    response_bytes: IntCounter,
+    /// Of requests and of answers.
+    bytes: Spread,
     certificate_expiry: IntGauge,
     authority_expiry: IntGauge,
     certificate_trusted: IntGauge,
@@ -208,14 +210,16 @@ impl Metrics {
         let info = gauges(&registry, &table::BUILD_INFO)?;
         info.iter().for_each(|info| info.set(1));
         Ok(Self {
-            outcomes: counters(&registry, &table::REQUESTS)?,
+            outcomes: Spread::new(counters(&registry, &table::REQUESTS)?),
             durations: histograms(&registry, &table::DURATION)?,
-            rule_results: counters(&registry, &table::RULE_RESULTS)?,
+            rule_results: Spread::new(counters(&registry, &table::RULE_RESULTS)?),
             exemptions: counters(&registry, &table::EXEMPTIONS)?,
             refusals: counters(&registry, &table::REFUSALS)?,
             remarks: counters(&registry, &table::REMARKS)?,
-            request_bytes: counter(&registry, &table::REQUEST_BYTES)?,
-            response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
+            bytes: Spread::new(vec![
+                counter(&registry, &table::REQUEST_BYTES)?,
+                counter(&registry, &table::RESPONSE_BYTES)?,
+            ]),
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
             authority_expiry: gauge(&registry, &table::AUTHORITY_EXPIRY)?,
             certificate_trusted: gauge(&registry, &table::CERTIFICATE_TRUSTED)?,
@@ -266,14 +270,13 @@ impl Metrics {
         if record.dry_run {
             return;
         }
-        count(&self.outcomes, endpoint.index() * Outcome::ALL.len() + record.outcome as usize);
+        let outcome = endpoint.index() * Outcome::ALL.len() + record.outcome as usize;
+        self.outcomes.add(std::iter::once((outcome, 1)));
         observe(&self.durations, endpoint.index(), took);
-        self.request_bytes.inc_by(request as u64);
-        self.response_bytes.inc_by(response as u64);
+        self.bytes.add([request as u64, response as u64].into_iter().enumerate());
         for result in RuleResult::ALL {
-            for rule in record.results.of(result).iter() {
-                count(&self.rule_results, rule as usize * RuleResult::ALL.len() + result as usize);
-            }
+            let index = |rule: RuleId| rule as usize * RuleResult::ALL.len() + result as usize;
+            self.rule_results.add(record.results.of(result).iter().map(|rule| (index(rule), 1)));
         }
         record.posture.iter().for_each(|posture| count(&self.postures, *posture as usize));
         record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
@@ -343,6 +346,9 @@ impl Metrics {
     pub fn render(&self) -> Result<String, MetricsError> {
         if let Some(bytes) = process::resident_memory() {
             self.resident_memory.set(bytes);
+        }
+        for spread in [&self.outcomes, &self.rule_results, &self.bytes] {
+            spread.gather();
         }
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }

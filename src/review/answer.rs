@@ -221,7 +221,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     }
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
     record.remarks = hardened.remarks.iter().map(|remark| remark.reason).collect();
-    let mut out = Writer::new(&request.uid);
+    let mut out = Writer::with_room(&request.uid, hardened.patch.bytes());
     out.allow();
     out.warnings(&warnings(&hardened, &subject));
     out.audit(&hardened);
@@ -271,7 +271,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(uid: &str) -> Self {
-        let mut out = Vec::with_capacity(4096);
+        Self::with_room(uid, 0)
+    }
+
+    /// With room for a patch of so many bytes, and what is commonly said of one.
+    fn with_room(uid: &str, patch: usize) -> Self {
+        let mut out = Vec::with_capacity(2048 + patch / 2 * 3);
         out.extend_from_slice(
             br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
         );

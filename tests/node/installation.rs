@@ -57,12 +57,11 @@ pub(crate) async fn install(fixture: &Fixture) {
     let folder = machine::folder().expect("to be inside").join("install");
     let base = folder.join("base");
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base"), &base);
-    let (name, new_name, tag) = IMAGE;
     let overlay = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": ["base"],
-        "images": [{"name": name, "newName": new_name, "newTag": tag}],
+        "images": images(),
     });
     std::fs::write(folder.join("kustomization.yaml"), overlay.to_string()).expect("a file");
 
@@ -82,6 +81,12 @@ pub(crate) async fn install(fixture: &Fixture) {
         fixture.kubectl(&["patch", kind, "pod-hardener", "--type=json", "--patch", &patch.to_string()]);
     }
     until_called(fixture).await;
+}
+
+/// Where the image is, for kustomize.
+pub(crate) fn images() -> Value {
+    let (name, new_name, tag) = IMAGE;
+    json!([{"name": name, "newName": new_name, "newTag": tag}])
 }
 
 /// Patching a configuration returns before the API server goes by it.
@@ -108,7 +113,7 @@ pub(crate) fn is_hardened(pod: &Value) -> bool {
     pod["metadata"]["annotations"][HARDENED].is_string()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
         let (from, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).expect("an entry");

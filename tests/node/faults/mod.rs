@@ -3,6 +3,7 @@
 //! The tests assert counts, never times; `cargo xtask faults` makes of the same docs/faults.md.
 
 mod backstop;
+mod certificates;
 mod control_plane;
 mod measure;
 mod network;
@@ -14,6 +15,8 @@ mod table;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
+
+use tokio::sync::OnceCell;
 
 use crate::fixture::Fixture;
 use crate::{Test, rollout, test_alone};
@@ -72,7 +75,7 @@ const FAULTS: &[Fault] = &[
     fault!("api_server_restarted", "the API server restarted", AsWithoutUs, 8, control_plane::restart_api_server),
     fault!("etcd_paused", "etcd paused for 3 s", AsWithoutUs, 6, control_plane::pause_etcd),
     fault!("all_restarted", "both replicas killed while the API server is down", AsWithoutUs, 10, control_plane::restart_all),
-    fault!("certificate_replaced", "the certificate's Secret replaced", Nothing, 15, own::replace_certificate),
+    fault!("certificate_replaced", "the certificate's Secret replaced", Nothing, 15, certificates::replace),
     fault!("policy_replaced", "a policy replaced, four times a second", Nothing, 4, own::replace_policy),
     fault!("log_full", "the disk with the containers' logs full for 3 s, everything logged", Nothing, 15, own::fill_log),
     fault!("log_unread", "containerd paused for 3 s, everything logged", Nothing, 15, own::pause_containerd),
@@ -80,13 +83,27 @@ const FAULTS: &[Fault] = &[
     fault!("upgrade", "another image, and back", Nothing, 40, rollout::upgrade_and_back),
 ];
 
+/// When the webhook manages its certificates itself, with lives of seconds.
+#[rustfmt::skip]
+const SELF_MANAGED: &[Fault] = &[
+    fault!("rotated", "self-managed certificate and authority renewed", Nothing, 45, certificates::rotate),
+    fault!("leader_paused", "the leader that renews them paused for longer than its Lease", Unhardened, 12, certificates::pause_leader),
+];
+
 pub(crate) fn tests() -> Vec<Test> {
-    let test = |(number, fault): (usize, &'static Fault)| {
+    let managed = Arc::new(OnceCell::new());
+    let faults = FAULTS.iter().map(|fault| (fault, false));
+    let faults = faults.chain(SELF_MANAGED.iter().map(|fault| (fault, true)));
+    let test = |(number, (fault, is_self_managed)): (usize, (&'static Fault, bool))| {
+        let managed = Arc::clone(&managed);
         test_alone(fault.name, move |fixture| async move {
+            if is_self_managed {
+                managed.get_or_init(async || certificates::manage(&fixture).await).await;
+            }
             let measured = measure::measure(&fixture, fault).await;
             table::write(number, fault, &measured);
             measured.assert(fault.harm);
         })
     };
-    FAULTS.iter().enumerate().map(test).collect()
+    faults.enumerate().map(test).collect()
 }

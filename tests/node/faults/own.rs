@@ -4,40 +4,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use rustix::process::Signal;
 use serde_json::json;
 use tokio::time::sleep;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
-use crate::cluster::{ADMIN, until};
 use crate::fixture::Fixture;
-use crate::{installation, machine, replicas, tls};
-
-/// Another certificate, by the same authority. It is over when both replicas show it.
-pub(super) async fn replace_certificate(fixture: Arc<Fixture>) -> Instant {
-    let folder = machine::folder().expect("to be inside");
-    let authority = fixture.cluster.authority();
-    let files = authority.issue_for("next", &[replicas::SERVICE], &folder);
-    let api = fixture.cluster.api(ADMIN);
-    let path = format!("/api/v1/namespaces/{}/secrets/pod-hardener-tls", installation::NAMESPACE);
-    let mut secret = api.get(&path).await.expect("a Secret").object;
-    for (key, file) in [("tls.crt", &files.certificate), ("tls.key", &files.key)] {
-        secret["data"][key] = json!(BASE64_STANDARD.encode(std::fs::read(file).expect("a file")));
-    }
-    api.replace(&path, &secret).await.expect("to be replaced");
-    let expected = CertificateDer::from_pem_file(&files.certificate).expect("a certificate");
-    for address in replicas::addresses(&fixture).await {
-        let peer = tls::Peer::new(&address, replicas::SERVICE, authority.pem().as_bytes());
-        until("the replica shows the new certificate", async || {
-            peer.certificate().await.is_some_and(|shown| shown == *expected)
-        })
-        .await;
-    }
-    Instant::now()
-}
+use crate::{machine, replicas};
 
 /// A policy of every namespace changes, back and forth.
 pub(super) async fn replace_policy(fixture: Arc<Fixture>) -> Instant {

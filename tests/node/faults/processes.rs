@@ -27,6 +27,16 @@ pub(super) fn kill(count: usize) -> Instant {
     Instant::now()
 }
 
+/// The replica's that is in this pod.
+pub(super) fn of(pod: &str) -> Pid {
+    let name = format!("HOSTNAME={pod}");
+    let is_it = |replica: &Pid| {
+        let environment = std::fs::read(format!("/proc/{}/environ", replica.as_raw_nonzero()));
+        environment.unwrap_or_default().split(|byte| *byte == 0).any(|line| line == name.as_bytes())
+    };
+    replicas().into_iter().find(is_it).unwrap_or_else(|| panic!("no process of {pod}"))
+}
+
 /// The processes of our containers. All that there are here are the machine's own.
 fn replicas() -> Vec<Pid> {
     let is_ours = |process: &PathBuf| {
