@@ -98,7 +98,22 @@ pub(crate) fn cases() -> Vec<Case> {
     all.extend(exemptions());
     all.extend(ends());
     all.extend(tuning());
+    all.extend(rungs());
     all
+}
+
+/// Where its image, or the files in its volume, cannot live with everything.
+fn rungs() -> Vec<Case> {
+    let claim = json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "c"}}]});
+    let mount = json!({"volumeMounts": [{"name": "data", "mountPath": "/data"}]});
+    let safe = json!({"runAsNonRoot": null, "runAsUser": null, "runAsGroup": null,
+        "readOnlyRootFilesystem": null, "capabilities": null});
+    let lowered: &[&str] = &["run-as-non-root", "capabilities", "read-only-root-filesystem"];
+    let stamp = [("hardened", "restricted (safe): seccomp")];
+    vec![
+        case("a lower rung", RESTRICTED, pod(&stamp, &safe, &mount, &claim), &[]),
+        case("below the floor", ENFORCED, pod(&stamp, &safe, &mount, &claim), lowered),
+    ]
 }
 
 const RESTRICTED: &str = "restricted";

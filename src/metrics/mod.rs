@@ -146,6 +146,14 @@ pub struct Metrics {
     pub policies: Gauges<PolicySource>,
     /// Policies whose present version is not.
     pub policies_refused: Gauges<PolicySource>,
+    /// What became of profiles that were new or changed.
+    pub profile_loads: CountersOfTwo<PolicySource, PolicyOutcome>,
+    /// Profiles in force beside those that are built in.
+    pub profiles: Gauges<PolicySource>,
+    /// Profiles whose present version is not.
+    pub profiles_refused: Gauges<PolicySource>,
+    /// By posture.
+    postures: Vec<IntCounter>,
     /// How the backstop stands to them.
     pub backstop: Gauges<BackstopState>,
     /// Questions whether somebody may exempt.
@@ -231,6 +239,10 @@ impl Metrics {
             policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
             policies: Gauges::new(&registry, &table::POLICIES)?,
             policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
+            profile_loads: CountersOfTwo::new(&registry, &table::PROFILE_LOADS)?,
+            profiles: Gauges::new(&registry, &table::PROFILES)?,
+            profiles_refused: Gauges::new(&registry, &table::PROFILES_REFUSED)?,
+            postures: counters(&registry, &table::POSTURES)?,
             backstop: Gauges::new(&registry, &table::BACKSTOP)?,
             access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
             access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
@@ -266,6 +278,7 @@ impl Metrics {
             let index = |rule: RuleId| rule as usize * RuleResult::ALL.len() + result as usize;
             self.rule_results.add(record.results.of(result).iter().map(|rule| (index(rule), 1)));
         }
+        record.posture.iter().for_each(|posture| count(&self.postures, *posture as usize));
         record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
         record.refusals.iter().for_each(|reason| count(&self.refusals, *reason as usize));
         record.remarks.iter().for_each(|reason| count(&self.remarks, *reason as usize));

@@ -18,6 +18,7 @@ pub(super) fn write(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Conta
     write_security_context(writer, slot, edits, &base);
     write_resources(writer, slot, edits, &base);
     write_mounts(writer, slot, edits, &base);
+    write_environment(writer, slot, edits, &base);
     for index in &edits.host_ports_removed {
         writer.remove(&[&base, "/ports/", &index.to_string(), "/hostPort"]);
     }
@@ -133,5 +134,12 @@ fn write_mounts(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Container
     writer.append([base, PATH], exists, &edits.mounts_added, |writer, mount| {
         let fields = [("name", Value::Text(&mount.volume)), ("mountPath", Value::Text(&mount.path))];
         writer.value(&Value::Map(&fields));
+    });
+}
+
+fn write_environment(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
+    let exists = slot.view.env.is_some();
+    writer.append([base, "/env"], exists, &edits.environment_added, |writer, (name, value)| {
+        writer.value(&Value::Map(&[("name", Value::Text(name)), ("value", Value::Text(value))]));
     });
 }

@@ -85,8 +85,11 @@ pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>,
     writer.remove_entries(["/spec/volumes", ""], &edits.volumes_removed);
     let exists = subject.spec.volumes.is_some();
     writer.append(["/spec/volumes", ""], exists, &edits.volumes_added, |writer, volume| {
-        let limit = volume.size_limit.as_deref().map(|limit| ("sizeLimit", Value::Text(limit)));
-        let directory = Value::Map(limit.as_slice());
+        let limit = volume.size_limit.as_deref().unwrap_or_default();
+        let fields = [("sizeLimit", Value::Text(limit)), ("medium", Value::Text("Memory"))];
+        // Either, both or none of them.
+        let (first, end) = (usize::from(volume.size_limit.is_none()), 1 + usize::from(volume.in_memory));
+        let directory = Value::Map(fields.get(first..end).unwrap_or_default());
         writer.value(&Value::Map(&[("name", Value::Text(&volume.name)), ("emptyDir", directory)]));
     });
 }

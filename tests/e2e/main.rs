@@ -53,6 +53,7 @@ mod pods;
 mod policy_definition;
 mod policy_objects;
 mod process;
+mod profiles;
 mod registration;
 mod reinvocation;
 mod replicas;
@@ -139,6 +140,7 @@ fn tests() -> Vec<Test> {
         pod_security::tests(),
         policy_definition::tests(),
         policy_objects::tests(),
+        profiles::tests(),
         registration::tests(),
         reinvocation::tests(),
         replicas::tests(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::api::Api;
-use crate::cluster::{ADMIN, until};
+use crate::cluster::ADMIN;
 use crate::fixture::Fixture;
 use crate::{load, machine};
 
@@ -81,12 +81,13 @@ impl ReplicaSet {
 
     /// When all its pods were there.
     pub(super) async fn complete(&self) -> Instant {
-        until("the ReplicaSet has its pods", async || {
+        loop {
             let found = self.api.get(&self.path).await;
-            found.is_ok_and(|found| found.object["status"]["replicas"] == REPLICAS)
-        })
-        .await;
-        Instant::now()
+            if found.is_ok_and(|found| found.object["status"]["replicas"] == REPLICAS) {
+                return Instant::now();
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// All pods of the namespace.

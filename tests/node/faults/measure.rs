@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{Fault, Harm, backstop};
 use crate::cluster::{ADMIN, ALLOWED, DEVELOPER, REFUSED, until};
@@ -23,6 +23,9 @@ const PODS_VARIABLE: &str = "FAULTS_PODS";
 
 /// Where the webhook is not called: what the API server does without us.
 const ELSEWHERE: &str = "kube-system";
+
+/// How long a controller may take.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// So many in a row, and all is well.
 const STREAK: usize = 10;
@@ -56,13 +59,16 @@ pub(crate) async fn measure(fixture: &Arc<Fixture>, fault: &Fault) -> Measured {
     let replica_set = backstop::ReplicaSet::create(Arc::clone(fixture), guarded);
     let anew = tokio::spawn(async {
         // The fault has begun by then.
-        sleep(Duration::from_millis(200)).await;
-        replica_set.await
+        sleep(Duration::from_millis(500)).await;
+        let replica_set = replica_set.await;
+        let complete = replica_set.complete().await;
+        (replica_set, complete)
     });
     let healed = (fault.run)(Arc::clone(fixture)).await;
     over.send_replace(true);
-    let anew = anew.await.expect("a ReplicaSet");
-    let remade = anew.complete().await.saturating_duration_since(healed);
+    let anew = timeout(LONGEST, anew).await.expect("the ReplicaSet has its pods");
+    let (anew, complete) = anew.expect("a ReplicaSet");
+    let remade = complete.saturating_duration_since(healed);
     let mut attempts = Vec::new();
     for load in loads {
         attempts.push(load.await.expect("a load"));

@@ -15,7 +15,7 @@ const SELF_MANAGED: &str = "components/self-managed/rbac.yaml";
 /// What of a file's text becomes what.
 type Change = (&'static str, String);
 
-/// The pages. `definition` is the custom resource's.
+/// The pages. `definition` is that of the custom resources.
 pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
     let role = [after("metadata:\n  name: pod-hardener-webhook\n", LABELS)];
     let self_managed = where_it_is("eq .Values.certificates.mode \"self-managed\"", &source(SELF_MANAGED)?);
@@ -54,10 +54,14 @@ fn after(line: &'static str, more: &str) -> Change {
     (line, format!("{line}{more}"))
 }
 
-fn of_definition() -> [Change; 1] {
+fn of_definition() -> [Change; 2] {
     let keep =
         "  {{- if .Values.crd.keep }}\n  annotations:\n    helm.sh/resource-policy: keep\n  {{- end }}\n";
-    [after("metadata:\n  name: hardeningpolicies.pod-hardener.dev\n", &format!("{LABELS}{keep}"))]
+    let more = format!("{LABELS}{keep}");
+    [
+        after("metadata:\n  name: hardeningpolicies.pod-hardener.dev\n", &more),
+        after("metadata:\n  name: imageprofiles.pod-hardener.dev\n", &more),
+    ]
 }
 
 fn of_self_managed() -> [Change; 2] {
