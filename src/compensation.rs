@@ -57,7 +57,7 @@ pub(crate) fn settle<'v>(
 }
 
 /// Why the pod cannot have a user namespace of ours.
-fn obstacle(desk: &Desk<'_, '_>) -> Option<Cow<'static, str>> {
+pub(crate) fn obstacle(desk: &Desk<'_, '_>) -> Option<Cow<'static, str>> {
     let spec = desk.subject.spec;
     let numbers = 0..desk.subject.slots.len();
     if !desk.subject.reaches_pod() {
@@ -100,7 +100,7 @@ fn refused_by_pod_security(desk: &Desk<'_, '_>, exempted: &[usize]) -> Option<&'
     (!exempted.iter().all(by_choice)).then_some(message)
 }
 
-fn is_restricted(space: &Space) -> bool {
+pub(crate) fn is_restricted(space: &Space) -> bool {
     space.labels.get(ENFORCE).is_some_and(|level| &**level == "restricted")
 }
 

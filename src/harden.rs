@@ -10,6 +10,7 @@ use crate::exemption::{self, Exemptions};
 use crate::facts::Facts;
 use crate::patch::Patch;
 use crate::policy::{POLICY_LABEL, Policy, PolicySet, Selection};
+use crate::posture::{self, Posture};
 use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet};
 use crate::subject::Subject;
 use crate::tuning;
@@ -39,6 +40,9 @@ pub struct Hardened<'v> {
     /// The rules whose exemptions, or whose weaker policy, wait for somebody with the right to them: nobody was
     /// asked yet.
     pub asks: RuleSet,
+    /// The lowest rung of the ladder on which one of its containers stands; `None` where rules that depend on it are
+    /// not in force.
+    pub posture: Option<Posture>,
     /// Whether the pod says by which rules it was hardened; not when its annotations are full.
     pub annotated: bool,
 }
@@ -102,17 +106,20 @@ pub fn harden<'v>(
     let mut desk = Desk::new(subject, tuning, exemptions, &policy.modes, facts);
     for rule in RuleId::ALL {
         if *rule == RuleId::run_as_non_root {
+            posture::settle(&mut desk, policy, policies.profiles(), facts.namespace);
             compensation::settle(&mut desk, policy, &entries, &mut refusals);
         }
         if desk.turn_to(*rule) {
             rule.check(&mut desk, &policy.rules);
         }
     }
+    let posture = posture::lowest(&desk, policy);
     let Desk { plan, findings, exemptions, .. } = desk;
     let results = Results::new(policy, &findings);
     let holding = holding(policy, &results);
+    let lowered = results.of(RuleResult::Lowered).iter().any(|rule| policy.mode(rule).is_in_force());
     let mut patch = Patch::new(subject, &plan);
-    let annotated = note(subject, policy, holding, exemptions.rules(), &mut patch);
+    let annotated = note(subject, policy, (posture, lowered), holding, exemptions.rules(), &mut patch);
     Hardened {
         policy,
         patch,
@@ -123,6 +130,7 @@ pub fn harden<'v>(
         asks: selection.asks.union(exemptions.asks()),
         exemptions,
         holding,
+        posture,
         annotated,
     }
 }
@@ -133,7 +141,8 @@ fn holding(policy: &Policy, results: &Results) -> RuleSet {
     let open = results
         .of(RuleResult::Exempted)
         .union(results.of(RuleResult::Observed))
-        .union(results.of(RuleResult::Impossible));
+        .union(results.of(RuleResult::Impossible))
+        .union(results.of(RuleResult::Lowered));
     let in_force = RuleId::ALL.iter().copied().filter(|rule| policy.mode(*rule).is_in_force());
     in_force.filter(|rule| !open.contains(*rule)).collect()
 }
@@ -143,6 +152,7 @@ fn holding(policy: &Policy, results: &Results) -> RuleSet {
 fn note(
     subject: &Subject<'_, '_>,
     policy: &Policy,
+    stands: (Option<Posture>, bool),
     holding: RuleSet,
     exempted: RuleSet,
     patch: &mut Patch,
@@ -150,7 +160,7 @@ fn note(
     if !subject.reaches_pod() {
         return true;
     }
-    let (annotation, fits) = annotation(subject, policy, holding, patch);
+    let (annotation, fits) = annotation(subject, policy, stands, holding, patch);
     let labels = subject.pod.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
     // A label that is there stays: a selector may go by it.
     let written = labels.is_some_and(|labels| labels.get(&policy.exempted_label).is_some());
@@ -167,18 +177,25 @@ fn note(
 fn annotation(
     subject: &Subject<'_, '_>,
     policy: &Policy,
+    (posture, lowered): (Option<Posture>, bool),
     holding: RuleSet,
     patch: &Patch,
 ) -> (Option<String>, bool) {
     let annotations = subject.pod.annotations();
     let written = annotations.and_then(|annotations| annotations.get(&policy.hardened_key));
     let in_force = policy.modes.iter().any(|mode| mode.is_in_force());
-    // A pod that needs nothing is left without; a claim that is not ours is corrected.
-    if !in_force || (patch.is_empty() && written.is_none()) {
+    // A pod that needs nothing is left without, but not one to which not everything is applied: the backstop goes by
+    // what it says. A claim that is not ours is corrected.
+    if !in_force || (patch.is_empty() && written.is_none() && !lowered) {
         return (None, true);
     }
     let mut value = String::with_capacity(256);
     value.push_str(&policy.name);
+    if let Some(posture) = posture.filter(|posture| *posture != Posture::Full) {
+        for part in [" (", posture.as_str(), ")"] {
+            value.push_str(part);
+        }
+    }
     value.push(':');
     for (number, rule) in holding.iter().enumerate() {
         value.push_str(if number == 0 { " " } else { "," });

@@ -23,6 +23,8 @@ mod nearest;
 pub mod patch;
 pub mod plan;
 pub mod policy;
+pub mod posture;
+pub mod profiles;
 pub mod review;
 pub mod rules;
 pub mod serve;

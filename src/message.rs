@@ -36,7 +36,7 @@ fn lines(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, who: &str, verb: &s
     if !hardened.annotated {
         lines.push(format!("{who}: the pod's annotations are full: hardened without a note in them"));
     }
-    for result in [RuleResult::Impossible, RuleResult::Observed, RuleResult::Replaced] {
+    for result in [RuleResult::Impossible, RuleResult::Observed, RuleResult::Lowered, RuleResult::Replaced] {
         for rule in hardened.results.of(result).iter() {
             lines.push(describe(hardened, subject, who, rule, result));
         }
@@ -95,6 +95,7 @@ fn describe(
     let verdict = match (result, hardened.policy.mode(rule)) {
         (RuleResult::Replaced, _) => "replaced",
         (RuleResult::Impossible, _) => "cannot be repaired",
+        (RuleResult::Lowered, _) => "not applied",
         (_, Mode::Observe) => "observed",
         _ => "left as its author wrote it",
     };

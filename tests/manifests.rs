@@ -11,9 +11,10 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("namespace.yaml", "Namespace"),
     ("crd/hardeningpolicies.yaml", "CustomResourceDefinition"),
+    ("crd/imageprofiles.yaml", "CustomResourceDefinition"),
     ("serviceaccount.yaml", "ServiceAccount"),
     ("role.yaml", "ClusterRole"),
     ("rolebinding.yaml", "ClusterRoleBinding"),

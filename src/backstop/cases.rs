@@ -98,7 +98,22 @@ pub(crate) fn cases() -> Vec<Case> {
     all.extend(exemptions());
     all.extend(ends());
     all.extend(tuning());
+    all.extend(rungs());
     all
+}
+
+/// Where its image, or the files in its volume, cannot live with everything.
+fn rungs() -> Vec<Case> {
+    let claim = json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "c"}}]});
+    let mount = json!({"volumeMounts": [{"name": "data", "mountPath": "/data"}]});
+    let safe = json!({"runAsNonRoot": null, "runAsUser": null, "runAsGroup": null,
+        "readOnlyRootFilesystem": null, "capabilities": null});
+    let lowered: &[&str] = &["run-as-non-root", "capabilities", "read-only-root-filesystem"];
+    let stamp = [("hardened", "restricted (safe): seccomp")];
+    vec![
+        case("a lower rung", RESTRICTED, pod(&stamp, &safe, &mount, &claim), &[]),
+        case("below the floor", ENFORCED, pod(&stamp, &safe, &mount, &claim), lowered),
+    ]
 }
 
 const RESTRICTED: &str = "restricted";
@@ -140,32 +155,12 @@ fn fields() -> Vec<Case> {
             &["capabilities"],
         ),
         (
-            "root adds one of root's",
-            json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}, "runAsUser": null, "runAsNonRoot": null,
-                   "runAsGroup": null}),
-            &[],
-            &["run-as-non-root"],
-        ),
-        (
-            "adds all and drops nothing",
-            json!({"capabilities": {"add": ["CAP_ALL"]}, "allowPrivilegeEscalation": null}),
-            &[],
-            &["capabilities"],
-        ),
-        (
             "escalation unset",
             json!({"allowPrivilegeEscalation": null}),
             &["privilege-escalation"],
             &["privilege-escalation"],
         ),
         ("escalation", json!({"allowPrivilegeEscalation": true}), &[], &["privilege-escalation"]),
-        (
-            "beside SYS_ADMIN",
-            json!({"capabilities": {"drop": ["ALL"], "add": ["CAP_SYS_ADMIN"]}, "allowPrivilegeEscalation": null}),
-            &[],
-            &["capabilities"],
-        ),
-        ("privileged", json!({"privileged": true, "allowPrivilegeEscalation": null}), &[], &["privileged"]),
         ("no profile", json!({"seccompProfile": null}), &["seccomp"], &["seccomp"]),
         ("unconfined", json!({"seccompProfile": {"type": "Unconfined"}}), &["seccomp"], &["seccomp"]),
         (
@@ -193,13 +188,29 @@ fn fields() -> Vec<Case> {
         cases.push(case(name, RESTRICTED, pod.clone(), restricted));
         cases.push(case(name, ENFORCED, pod, enforced));
     }
+    // What the API server refuses beside an escalation that is not allowed: only where that is nobody's to change.
+    let escalates: [(&'static str, Value, &'static [&'static str]); 3] = [
+        ("adds all and drops nothing", json!({"capabilities": {"add": ["CAP_ALL"]}}), &["capabilities"]),
+        (
+            "beside SYS_ADMIN",
+            json!({"capabilities": {"drop": ["ALL"], "add": ["CAP_SYS_ADMIN"]}}),
+            &["capabilities"],
+        ),
+        ("privileged", json!({"privileged": true}), &["privileged"]),
+    ];
+    for (name, mut context, enforced) in escalates {
+        context["allowPrivilegeEscalation"] = Value::Null;
+        cases.push(case(name, RESTRICTED, pod(&[], &context, &none(), &none()), &[]));
+        let exempt = [("exempt", "privilege-escalation"), ("exempt-reason", "x")];
+        cases.push(case(name, ENFORCED, pod(&exempt, &context, &none(), &none()), enforced));
+    }
     let adds = |names: &[&str]| {
         let context = json!({"capabilities": {"drop": ["ALL"], "add": names}});
         pod(&[], &context, &none(), &json!({"securityContext": {"fsGroup": 1}}))
     };
     cases.extend([
-        case("the first spelling of two", "other", adds(&["KILL"]), &[]),
-        case("the second spelling of two", "other", adds(&["CAP_KILL"]), &["capabilities"]),
+        case("as policy spells it", "other", adds(&["KILL", "CAP_KILL"]), &[]),
+        case("otherwise", "other", adds(&["kill"]), &["capabilities"]),
         case("root's, for who is not root", "other", adds(&["cap_chown"]), &["capabilities"]),
     ]);
     cases
@@ -419,6 +430,17 @@ fn exemptions() -> Vec<Case> {
             "a container that inherits what the pod may then keep",
             RESTRICTED,
             pod(&[("app.exempt", "apparmor"), ("other.exempt", "all"), reason], &none(), &none(), &two),
+            &[],
+        ),
+        case(
+            "root's capabilities, for an exempted root",
+            ENFORCED,
+            pod(
+                &[("exempt", "run-as-non-root"), reason],
+                &json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}, "runAsUser": null, "runAsNonRoot": null}),
+                &none(),
+                &none(),
+            ),
             &[],
         ),
         case("more than policy allows", "terms", weak(&[("exempt", "all"), ("exempt-until", SOON)]), &[]),

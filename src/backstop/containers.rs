@@ -6,7 +6,7 @@ use super::shared::{
     may_be_root, of_pod, on_linux, own, texts_by,
 };
 use crate::authority::cel_list;
-use crate::rules::{capabilities as rule, selinux as selinux_rule};
+use crate::rules::selinux as selinux_rule;
 use crate::tuning::FORBIDDEN;
 
 /// Whether a container is privileged.
@@ -90,20 +90,10 @@ fn on_windows(rule: &str) -> String {
 
 pub(super) fn capabilities(candidates: &Candidates<'_>) -> String {
     const RULE: &str = "capabilities";
-    // Of two spellings of one capability the first is the one that may stay.
-    let first = |all: Vec<String>| {
-        let mut some: Vec<String> = Vec::new();
-        for name in all {
-            if !some.iter().any(|other| rule::is_same(other, &name)) {
-                some.push(name);
-            }
-        }
-        some
-    };
-    let allowed = texts_by(candidates, |policy| first(policy.rules.capabilities.allowed.clone()));
+    let allowed = texts_by(candidates, |policy| policy.rules.capabilities.allowed.clone());
     let with_root = texts_by(candidates, |policy| {
         let params = &policy.rules.capabilities;
-        first(params.allowed.iter().chain(&params.root_capabilities).cloned().collect())
+        params.allowed.iter().chain(&params.root_capabilities).cloned().collect()
     });
     let permitted = format!("({} ? {with_root} : {allowed})", may_be_root());
     let forbidden = format!("{} && {}.exists(n, !(n in {permitted}))", is_enforced(RULE), names("add"));

@@ -1,8 +1,10 @@
 //! Which exemptions are honoured, in CEL: as [`crate::exemption`] does it, as far as the API server can know.
 
 use super::candidates::Candidates;
+use crate::annotation::HARDENED;
 use crate::authority::cel_list;
 use crate::policy::Compensation;
+use crate::posture::Posture;
 use crate::rules::{RuleId, RuleSet};
 
 /// Clocks differ, and a pod that the webhook let pass is not to be denied a moment later.
@@ -47,12 +49,35 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<(String, String)> {
                  dyn(e.rules.filter(r, r in variables.exemptable && (lets || r != '{root}')))}}))[0]"
             ),
         ),
+        named("lowered", lowered(candidates)),
         named(
             "applied",
-            "variables.inForce.filter(r, !variables.exempting.exists(e, e.container == '' && r in e.rules))"
+            "variables.inForce.filter(r, !(r in variables.lowered) && \
+             !variables.exempting.exists(e, e.container == '' && r in e.rules))"
                 .to_owned(),
         ),
     ]
+}
+
+/// The rules that a lower rung of the ladder leaves out, where the pod says that it stands there and the floor lets it.
+///
+/// Which images need that is not known here. Who writes it into a pod gets no more than the floor gives to whoever picks
+/// an image that needs it.
+fn lowered(candidates: &Candidates<'_>) -> String {
+    let floor = candidates.by_policy(|policy| {
+        let floor = policy.posture.floor.unwrap_or(Posture::Full);
+        format!("'{}'", floor.as_str())
+    });
+    let rung = |posture: Posture| format!("stamp.contains(' ({}):')", posture.as_str());
+    let (safe, isolated) = (rung(Posture::Safe), rung(Posture::Isolated));
+    let (user, root) = (RuleId::run_as_non_root, RuleId::read_only_root_filesystem);
+    format!(
+        "[{floor}].map(floor, [variables.notes[?variables.prefix + '/{HARDENED}'].orValue('')].map(stamp, \
+         floor == 'full' ? [] : (stamp != '' && !stamp.contains('{root}') ? ['{root}'] : []) + \
+         (floor == 'safe' && {safe} ? ['{user}', '{capabilities}'] : []) + \
+         ({isolated} && !variables.spec.?hostUsers.orValue(true) ? ['{user}'] : [])))[0][0]",
+        capabilities = RuleId::capabilities,
+    )
 }
 
 /// When the request is made. The API server fills the time of creation in before it validates; of an update the fields'

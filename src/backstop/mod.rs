@@ -30,22 +30,30 @@ pub const NAME: &str = "pod-hardener-backstop";
 /// Namespaces that it leaves alone, as the webhook does.
 const LEFT_OUT: [&str; 2] = ["kube-system", "pod-hardener"];
 
-/// The ValidatingAdmissionPolicy and its binding, for `kubectl apply`.
+/// The ValidatingAdmissionPolicy and its binding, for `kubectl apply`; in some more namespaces it is not bound.
 #[must_use]
-pub fn documents(policies: &PolicySet, action: Action) -> [Value; 2] {
+pub fn documents(policies: &PolicySet, action: Action, left_out: &[String]) -> [Value; 2] {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
         "metadata": {"name": NAME},
         "spec": spec(policies),
     });
-    let binding = json!({
+    let mut binding = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": {"name": NAME},
         "spec": {"policyName": NAME, "validationActions": [action.as_str()]},
     });
+    if !left_out.is_empty() {
+        binding["spec"]["matchResources"] = json!({"namespaceSelector": not_in(left_out)});
+    }
     [policy, binding]
+}
+
+/// Every namespace but these: by the label that the API server itself keeps.
+fn not_in<N: serde::Serialize>(names: &[N]) -> Value {
+    json!({"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": names}]})
 }
 
 /// Everything written out that the API server would fill in: so it can be compared.
@@ -66,9 +74,7 @@ fn spec(policies: &PolicySet) -> Value {
         "failurePolicy": "Fail",
         "matchConstraints": {
             "matchPolicy": "Equivalent",
-            "namespaceSelector": {"matchExpressions": [
-                {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": LEFT_OUT},
-            ]},
+            "namespaceSelector": not_in(&LEFT_OUT),
             "objectSelector": {},
             "resourceRules": [rule("CREATE", "pods"), rule("UPDATE", "pods/ephemeralcontainers")],
         },

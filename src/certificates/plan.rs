@@ -4,6 +4,7 @@
 //! `caBundle`; and only when all API servers had time to hear of it there is a certificate by it. An old authority stays
 //! until its own end. Every step is found anew from what there is, so whoever leads goes on where another stopped.
 
+use std::fmt;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -45,7 +46,7 @@ pub(super) enum Next {
 }
 
 /// What the Secret is to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) why: Why,
     /// The key of the first of the authorities; `None`: a new authority is made, and is the first.
@@ -53,6 +54,14 @@ pub(super) struct Change {
     pub(super) authorities: Vec<Authority>,
     /// `None`: a new one by the first authority.
     pub(super) leaf: Option<Leaf>,
+}
+
+impl fmt::Debug for Change {
+    /// The key must not get into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { why, authorities, leaf, .. } = self;
+        write!(f, "Change {{ {why:?}, {} authorities, {leaf:?} }}", authorities.len())
+    }
 }
 
 /// Why the Secret is written.
@@ -71,6 +80,10 @@ pub(super) enum Why {
 /// Decides.
 pub(super) fn next(all: &Situation<'_>) -> Next {
     let (base, heal) = base(all);
+    if base.is_none() && all.calls.is_none() {
+        // Whom the webhooks trust is all that is left to go by.
+        return Next::Idle;
+    }
     let (authorities, is_replaced) = trusted(all, base);
     let heal = heal.or(is_replaced.then_some(Heal::SecretReplaced));
     let leaves = [base, all.secret, all.good].into_iter().flatten().filter_map(|held| held.leaf.as_ref());

@@ -50,6 +50,9 @@ Examples:
         /// What becomes of a pod that is neither hardened nor exempted
         #[arg(long, value_enum, ignore_case = true, default_value_t = Consequence::Deny)]
         action: Consequence,
+        /// A namespace in which nothing is denied, such as that of the cluster's network; may be repeated
+        #[arg(long, value_name = "NAMESPACE")]
+        leave_out: Vec<String>,
         /// Take the custom resources of the cluster too, as serve does
         #[arg(long)]
         from_cluster: bool,
@@ -122,9 +125,9 @@ impl From<Action> for policy::Action {
 pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
     let documents = match command {
         Command::ExemptionPolicy { policy, action } => exemption_policy(policy, *action),
-        Command::AdmissionPolicy { policy, action, from_cluster, cluster } => {
+        Command::AdmissionPolicy { policy, action, leave_out, from_cluster, cluster } => {
             let cluster = from_cluster.then_some(cluster);
-            admission_policy(policy, *action, cluster)?
+            admission_policy(policy, *action, leave_out, cluster)?
         }
         Command::MutatingAdmissionPolicy { policy, as_of } => mutating_admission_policy(policy, *as_of),
     };
@@ -147,6 +150,7 @@ fn exemption_policy(policy: &str, action: Action) -> Result<String, String> {
 fn admission_policy(
     policy: &str,
     action: Consequence,
+    leave_out: &[String],
     cluster: Option<&Cluster>,
 ) -> anyhow::Result<Result<String, String>> {
     let named = match load(policy) {
@@ -159,7 +163,7 @@ fn admission_policy(
         known.notes.iter().for_each(|note| say::warning(note));
         policies = together(known.policies, policies);
     }
-    Ok(Ok(text(&backstop::documents(&PolicySet::new(policies), action.into()))))
+    Ok(Ok(text(&backstop::documents(&PolicySet::new(policies), action.into(), leave_out))))
 }
 
 fn mutating_admission_policy(policy: &str, as_of: Option<Date>) -> Result<String, String> {

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::input::{self, Input};
 use super::output::{Format, Sink};
-use super::{Exit, say};
+use super::{Exit, profiles, say};
 
 const HELP: &str = "\
 Pods are found in Pod, PodTemplate, Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet, Job and
@@ -54,6 +54,9 @@ pub(super) struct Args {
     /// A preset (restricted, enforced, observe, safe), a policy file or a folder of them
     #[arg(long, value_name = "NAME|FILE|FOLDER", default_value = "restricted")]
     policy: String,
+    /// Facts about images beside those that are built in: a file of ImageProfiles or a folder of them
+    #[arg(long, value_name = "FILE|FOLDER")]
+    profiles: Option<PathBuf>,
     /// The namespace of objects that name none
     #[arg(short, long)]
     namespace: Option<String>,
@@ -82,7 +85,9 @@ pub(super) fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<Exit> {
         say::error(&"nothing to read: name a file or a directory, or pipe manifests in (see --help)");
         return Ok(Exit::Usage);
     }
-    let policies = match policy::load(&args.policy) {
+    let profiles = profiles::load(args.profiles.as_deref());
+    let policies = policy::load(&args.policy);
+    let policies = match profiles.and_then(|profiles| Ok(policies?.with_profiles(profiles))) {
         Ok(policies) => policies,
         Err(error) => {
             say::error(&error);

@@ -9,6 +9,7 @@ mod input;
 mod output;
 mod policy;
 mod policy_explain;
+mod profiles;
 mod say;
 mod serve;
 
@@ -67,6 +68,9 @@ enum Command {
     /// Show and check policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Show and check facts about images
+    #[command(subcommand)]
+    Profiles(profiles::Command),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pod-hardener completions bash)")]
     Completions {
@@ -85,6 +89,7 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
         Command::Generate(command) => generate::run(&command),
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
+        Command::Profiles(command) => profiles::run(&command),
         Command::Completions { shell } => completions(shell),
     };
     match exit {

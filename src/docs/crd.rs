@@ -15,8 +15,24 @@ const WORDS: &str = "$words";
 /// The CustomResourceDefinition.
 #[must_use]
 pub fn policy_crd() -> Value {
-    let (group, version) = API_VERSION.split_once('/').unwrap_or_default();
-    let mut schema = of_the_type();
+    let mut schema = whole_object(of_the_type());
+    crd_checks::add(&mut schema);
+    let columns = json!([
+        {"name": "Preset", "type": "string", "jsonPath": ".spec.preset"},
+        {
+            "name": "Accepted",
+            "type": "string",
+            "jsonPath": ".status.conditions[?(@.type==\"Accepted\")].status",
+        },
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]);
+    let mut crd = definition(KIND, PLURAL, "hp", &columns, schema);
+    crd["spec"]["versions"][0]["subresources"] = json!({"status": {}});
+    crd
+}
+
+/// The schema of an object of ours as the API server wants it.
+pub(super) fn whole_object(mut schema: Value) -> Value {
     let definitions = schema["$defs"].take();
     let mut schema = structural(&schema, &definitions);
     let of_kubernetes = |description: &str| json!({"type": "string", "description": description});
@@ -30,35 +46,31 @@ pub fn policy_crd() -> Value {
     if let Some(schema) = schema.as_object_mut() {
         schema.remove("required");
     }
-    crd_checks::add(&mut schema);
+    schema
+}
+
+/// The definition of a kind of ours, for the whole cluster.
+pub(super) fn definition(kind: &str, plural: &str, short: &str, columns: &Value, schema: Value) -> Value {
+    let (group, version) = API_VERSION.split_once('/').unwrap_or_default();
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{PLURAL}.{group}")},
+        "metadata": {"name": format!("{plural}.{group}")},
         "spec": {
             "group": group,
             "scope": "Cluster",
             "names": {
-                "kind": KIND,
-                "listKind": format!("{KIND}List"),
-                "plural": PLURAL,
-                "singular": KIND.to_lowercase(),
-                "shortNames": ["hp"],
+                "kind": kind,
+                "listKind": format!("{kind}List"),
+                "plural": plural,
+                "singular": kind.to_lowercase(),
+                "shortNames": [short],
             },
             "versions": [{
                 "name": version,
                 "served": true,
                 "storage": true,
-                "subresources": {"status": {}},
-                "additionalPrinterColumns": [
-                    {"name": "Preset", "type": "string", "jsonPath": ".spec.preset"},
-                    {
-                        "name": "Accepted",
-                        "type": "string",
-                        "jsonPath": ".status.conditions[?(@.type==\"Accepted\")].status",
-                    },
-                    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-                ],
+                "additionalPrinterColumns": columns,
                 "schema": {"openAPIV3Schema": schema},
             }],
         },

@@ -17,6 +17,20 @@ pub(super) fn add(schema: &mut Value) {
         r"self.matches(r'^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",
         "must be a DNS name of at most 180 characters, such as pod-hardener.dev",
     );
+    // What the loader takes for the floor where none is written.
+    let rbac_or_enforced = "(has(self.preset) && self.preset == 'enforced') || (has(self.exemptions) && \
+                            has(self.exemptions.authorization) && self.exemptions.authorization == 'rbac')";
+    let floor =
+        format!("(has(self.posture.floor) ? self.posture.floor : {rbac_or_enforced} ? 'full' : 'safe')");
+    check(
+        schema,
+        "/properties/spec",
+        &format!(
+            "!has(self.posture) || !has(self.posture.unknown) || self.posture.unknown == 'full' || \
+             {floor} == 'safe' || self.posture.unknown == {floor}"
+        ),
+        "posture.unknown must not be below posture.floor, which is full with preset enforced or exemptions by rbac",
+    );
     let exemptions = format!("{spec}/exemptions");
     let rbac = "(has(self.authorization) && self.authorization == 'rbac')";
     check(
@@ -39,7 +53,7 @@ pub(super) fn add(schema: &mut Value) {
     }
 }
 
-fn check(schema: &mut Value, place: &str, rule: &str, message: &str) {
+pub(super) fn check(schema: &mut Value, place: &str, rule: &str, message: &str) {
     let Some(schema) = schema.pointer_mut(place).and_then(Value::as_object_mut) else { return };
     let checks = schema.entry("x-kubernetes-validations").or_insert_with(|| json!([]));
     if let Some(checks) = checks.as_array_mut() {
@@ -53,6 +67,15 @@ fn paths(schema: &mut Value, place: &str) {
     }
     check(schema, place, r"self.matches(r'^/[^:\p{Cc}]*$')", "must be an absolute path without \":\"");
     check(schema, place, r"!self.matches(r'(^|/)\.\.(/|$)')", "must not go up with \"..\"");
+    check(schema, place, &format!("!self.matches(r'{}')", forbidden()), FORBIDDEN_MESSAGE);
+}
+
+/// What is said of a path that is forbidden.
+pub(super) const FORBIDDEN_MESSAGE: &str =
+    "is not a place for a writable directory: it would hide the system, or the token";
+
+/// An expression for paths that hide the system.
+pub(super) fn forbidden() -> String {
     // As the kernel reads paths: // and /./ are /.
     const SLASH: &str = r"/(\.?/)*";
     let join = |path: &str| path.replace('.', r"\.").trim_start_matches('/').replace('/', SLASH);
@@ -61,16 +84,11 @@ fn paths(schema: &mut Value, place: &str) {
         [Some(join(root)), root.strip_prefix("/var/").map(join)].into_iter().flatten()
     });
     let forbidden: Vec<String> = forbidden.collect();
-    check(
-        schema,
-        place,
-        &format!(r"!self.matches(r'^{SLASH}(\.?$|lib|({})(/|$))')", forbidden.join("|")),
-        "is not a place for a writable directory: it would hide the system, or the token",
-    );
+    format!(r"^{SLASH}(\.?$|lib|({})(/|$))", forbidden.join("|"))
 }
 
 /// The API server's own quantities may be below zero.
-fn quantity(schema: &mut Value, place: &str) {
+pub(super) fn quantity(schema: &mut Value, place: &str) {
     if let Some(quantity) = schema.pointer_mut(place) {
         quantity["maxLength"] = json!(64);
     }

@@ -2,5 +2,6 @@
 
 pub mod crd;
 mod crd_checks;
+pub mod profiles;
 pub mod rules;
 pub mod schema;

@@ -12,24 +12,30 @@ pub const POLICY_SCHEMA_ID: &str = "https://pod-hardener.dev/schemas/hardeningpo
 pub fn policy_schema() -> String {
     let mut schema = of_the_type();
     // A file says nothing of what became of it: readers pass it over, whatever it is.
-    for (field, replacement) in [
-        ("apiVersion", json!({"description": format!("`{API_VERSION}`"), "const": API_VERSION})),
-        ("kind", json!({"description": format!("`{KIND}`"), "const": KIND})),
-        ("status", json!({"description": "Not looked at in files."})),
-    ] {
-        schema["properties"][field] = replacement;
-    }
+    schema["properties"]["status"] = json!({"description": "Not looked at in files."});
     if let Some(definitions) = schema["$defs"].as_object_mut() {
         definitions.retain(|name, _| !["PolicyStatus", "Condition", "Replica"].contains(&name.as_str()));
     }
-    schema["$id"] = json!(POLICY_SCHEMA_ID);
-    schema["title"] = json!(KIND);
+    of_files(schema, KIND, POLICY_SCHEMA_ID)
+}
+
+/// The schema of a kind of file, for editors.
+pub(super) fn of_files(mut schema: Value, kind: &str, id: &str) -> String {
+    for (field, word) in [("apiVersion", API_VERSION), ("kind", kind)] {
+        schema["properties"][field] = json!({"description": format!("`{word}`"), "const": word});
+    }
+    schema["$id"] = json!(id);
+    schema["title"] = json!(kind);
     format!("{schema:#}\n")
 }
 
 /// What the types say, with the bounds that hold for every list, map and text.
 pub(super) fn of_the_type() -> Value {
-    let mut schema = Value::from(schemars::schema_for!(HardeningPolicy));
+    bounded(schemars::schema_for!(HardeningPolicy).into())
+}
+
+/// A schema with the bounds that hold for every list, map and text.
+pub(super) fn bounded(mut schema: Value) -> Value {
     bound(&mut schema);
     schema
 }

@@ -5,6 +5,7 @@
 
 mod process;
 mod reason;
+mod spread;
 mod table;
 
 use std::marker::PhantomData;
@@ -22,6 +23,7 @@ pub use reason::{
 };
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
+use self::spread::Spread;
 use crate::inventory::Left;
 use crate::review::{Outcome, Record};
 use crate::rules::{RuleId, RuleResult};
@@ -103,16 +105,16 @@ impl<A: Label, B: Label> CountersOfTwo<A, B> {
 pub struct Metrics {
     registry: Registry,
     /// By endpoint, then by outcome.
-    outcomes: Vec<IntCounter>,
+    outcomes: Spread,
     /// By endpoint.
     durations: Vec<Histogram>,
     /// By rule, then by result.
-    rule_results: Vec<IntCounter>,
+    rule_results: Spread,
     exemptions: Vec<IntCounter>,
     refusals: Vec<IntCounter>,
     remarks: Vec<IntCounter>,
-    request_bytes: IntCounter,
-    response_bytes: IntCounter,
+    /// Of requests and of answers.
+    bytes: Spread,
     certificate_expiry: IntGauge,
     authority_expiry: IntGauge,
     certificate_trusted: IntGauge,
@@ -144,6 +146,14 @@ pub struct Metrics {
     pub policies: Gauges<PolicySource>,
     /// Policies whose present version is not.
     pub policies_refused: Gauges<PolicySource>,
+    /// What became of profiles that were new or changed.
+    pub profile_loads: CountersOfTwo<PolicySource, PolicyOutcome>,
+    /// Profiles in force beside those that are built in.
+    pub profiles: Gauges<PolicySource>,
+    /// Profiles whose present version is not.
+    pub profiles_refused: Gauges<PolicySource>,
+    /// By posture.
+    postures: Vec<IntCounter>,
     /// How the backstop stands to them.
     pub backstop: Gauges<BackstopState>,
     /// Questions whether somebody may exempt.
@@ -200,14 +210,16 @@ impl Metrics {
         let info = gauges(&registry, &table::BUILD_INFO)?;
         info.iter().for_each(|info| info.set(1));
         Ok(Self {
-            outcomes: counters(&registry, &table::REQUESTS)?,
+            outcomes: Spread::new(counters(&registry, &table::REQUESTS)?),
             durations: histograms(&registry, &table::DURATION)?,
-            rule_results: counters(&registry, &table::RULE_RESULTS)?,
+            rule_results: Spread::new(counters(&registry, &table::RULE_RESULTS)?),
             exemptions: counters(&registry, &table::EXEMPTIONS)?,
             refusals: counters(&registry, &table::REFUSALS)?,
             remarks: counters(&registry, &table::REMARKS)?,
-            request_bytes: counter(&registry, &table::REQUEST_BYTES)?,
-            response_bytes: counter(&registry, &table::RESPONSE_BYTES)?,
+            bytes: Spread::new(vec![
+                counter(&registry, &table::REQUEST_BYTES)?,
+                counter(&registry, &table::RESPONSE_BYTES)?,
+            ]),
             certificate_expiry: gauge(&registry, &table::CERTIFICATE_EXPIRY)?,
             authority_expiry: gauge(&registry, &table::AUTHORITY_EXPIRY)?,
             certificate_trusted: gauge(&registry, &table::CERTIFICATE_TRUSTED)?,
@@ -227,6 +239,10 @@ impl Metrics {
             policy_loads: CountersOfTwo::new(&registry, &table::POLICY_LOADS)?,
             policies: Gauges::new(&registry, &table::POLICIES)?,
             policies_refused: Gauges::new(&registry, &table::POLICIES_REFUSED)?,
+            profile_loads: CountersOfTwo::new(&registry, &table::PROFILE_LOADS)?,
+            profiles: Gauges::new(&registry, &table::PROFILES)?,
+            profiles_refused: Gauges::new(&registry, &table::PROFILES_REFUSED)?,
+            postures: counters(&registry, &table::POSTURES)?,
             backstop: Gauges::new(&registry, &table::BACKSTOP)?,
             access_reviews: Counters::new(&registry, &table::ACCESS_REVIEWS)?,
             access_review_duration: histograms(&registry, &table::ACCESS_REVIEW_DURATION)?,
@@ -254,15 +270,15 @@ impl Metrics {
         if record.dry_run {
             return;
         }
-        count(&self.outcomes, endpoint.index() * Outcome::ALL.len() + record.outcome as usize);
+        let outcome = endpoint.index() * Outcome::ALL.len() + record.outcome as usize;
+        self.outcomes.add(std::iter::once((outcome, 1)));
         observe(&self.durations, endpoint.index(), took);
-        self.request_bytes.inc_by(request as u64);
-        self.response_bytes.inc_by(response as u64);
+        self.bytes.add([request as u64, response as u64].into_iter().enumerate());
         for result in RuleResult::ALL {
-            for rule in record.results.of(result).iter() {
-                count(&self.rule_results, rule as usize * RuleResult::ALL.len() + result as usize);
-            }
+            let index = |rule: RuleId| rule as usize * RuleResult::ALL.len() + result as usize;
+            self.rule_results.add(record.results.of(result).iter().map(|rule| (index(rule), 1)));
         }
+        record.posture.iter().for_each(|posture| count(&self.postures, *posture as usize));
         record.exempted.iter().for_each(|rule| count(&self.exemptions, rule as usize));
         record.refusals.iter().for_each(|reason| count(&self.refusals, *reason as usize));
         record.remarks.iter().for_each(|reason| count(&self.remarks, *reason as usize));
@@ -330,6 +346,9 @@ impl Metrics {
     pub fn render(&self) -> Result<String, MetricsError> {
         if let Some(bytes) = process::resident_memory() {
             self.resident_memory.set(bytes);
+        }
+        for spread in [&self.outcomes, &self.rule_results, &self.bytes] {
+            spread.gather();
         }
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }

@@ -294,6 +294,8 @@ labels! {
         AdmissionPolicyBindings = "validatingadmissionpolicybindings",
         /// Policies; a cluster need not have them.
         HardeningPolicies = "hardeningpolicies",
+        /// ImageProfiles.
+        ImageProfiles = "imageprofiles",
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::annotation::RefusalReason;
 use crate::harden::RemarkReason;
 use crate::inventory::Left;
+use crate::posture::Posture;
 use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
@@ -233,6 +234,30 @@ pub(super) const POLICY_FINGERPRINT: Family = family(
     "A number made from the policies in force: replicas of one version with the same policies have the same.",
     &[],
 );
+pub(super) const PROFILE_LOADS: Family = family(
+    "pod_hardener_profile_loads_total",
+    Kind::Counter,
+    "Profiles that were new, changed or deleted, by where they are and what became of them; `files` is what --profiles names.",
+    &[SOURCE, label("outcome", values_of::<PolicyOutcome>)],
+);
+pub(super) const PROFILES: Family = family(
+    "pod_hardener_profiles",
+    Kind::Gauge,
+    "Profiles in force beside those that are built in, by where they are.",
+    &[SOURCE],
+);
+pub(super) const PROFILES_REFUSED: Family = family(
+    "pod_hardener_profiles_refused",
+    Kind::Gauge,
+    "Profiles whose present version is refused; their last good version is in force. Of files, 1 or 0 for all of them.",
+    &[SOURCE],
+);
+pub(super) const POSTURES: Family = family(
+    "pod_hardener_postures_total",
+    Kind::Counter,
+    "Pods by the lowest rung of the ladder on which one of their containers stands.",
+    &[label("posture", || Posture::ALL.map(Posture::as_str).to_vec())],
+);
 pub(super) const ACCESS_REVIEWS: Family = family(
     "pod_hardener_access_reviews_total",
     Kind::Counter,
@@ -324,6 +349,10 @@ pub const TABLE: &[Family] = &[
     POLICIES_REFUSED,
     BACKSTOP,
     POLICY_FINGERPRINT,
+    PROFILE_LOADS,
+    PROFILES,
+    PROFILES_REFUSED,
+    POSTURES,
     ACCESS_REVIEWS,
     ACCESS_REVIEW_DURATION,
     OWNER_WAITS,

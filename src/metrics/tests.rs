@@ -14,6 +14,7 @@ fn record(dry_run: bool) -> Record {
         policy: String::new(),
         outcome: Outcome::Patched,
         results: Results::default(),
+        posture: None,
         exempted: [RuleId::seccomp].into_iter().collect::<RuleSet>(),
         refusals: vec![RefusalReason::Expired],
         remarks: vec![RemarkReason::UnknownPolicy],

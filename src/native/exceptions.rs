@@ -55,6 +55,11 @@ pub const EXCEPTIONS: &[Exception] = &[
         "LimitRanges and ResourceQuotas are not seen: defaults of `resources` may exceed them, and such a pod is refused. \
          Where namespaces have them, turn the rule off.",
     ),
+    exception(
+        "images",
+        "Nothing is known of images: each is hardened in full, with policy's own user and paths, and so is one that mounts a \
+         persistent volume. Beside the webhook its facts come too late for them.",
+    ),
     exception("namespace-range", "With `strategy: namespace-range` the rule `run-as-non-root` is left out."),
     exception(
         "parent-directories",

@@ -1,6 +1,7 @@
 //! Operations on one container.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::pod::{remove_selinux, seccomp_value};
 use super::{PatchWriter, Value};
@@ -8,10 +9,16 @@ use crate::plan::{ContainerEdits, ResourceEdits};
 use crate::subject::Slot;
 
 pub(super) fn write(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>) {
-    let base = format!("/spec/{}/{}", slot.kind.field(), slot.index);
+    let mut base = String::with_capacity(40);
+    for part in ["/spec/", slot.kind.field(), "/"] {
+        base.push_str(part);
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(base, "{}", slot.index);
     write_security_context(writer, slot, edits, &base);
     write_resources(writer, slot, edits, &base);
     write_mounts(writer, slot, edits, &base);
+    write_environment(writer, slot, edits, &base);
     for index in &edits.host_ports_removed {
         writer.remove(&[&base, "/ports/", &index.to_string(), "/hostPort"]);
     }
@@ -123,11 +130,16 @@ fn write_mounts(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Container
         writer.add(&[base, PATH, "/", &index.to_string(), "/mountPropagation"], &value);
     }
     writer.remove_entries([base, PATH], &edits.mounts_removed);
-    let mounts: Vec<[(&str, Value<'_>); 2]> = edits
-        .mounts_added
-        .iter()
-        .map(|mount| [("name", Value::Text(&mount.volume)), ("mountPath", Value::Text(&mount.path))])
-        .collect();
-    let mounts: Vec<Value<'_>> = mounts.iter().map(|mount| Value::Map(mount)).collect();
-    writer.append([base, PATH], slot.view.volume_mounts.is_some(), &mounts);
+    let exists = slot.view.volume_mounts.is_some();
+    writer.append([base, PATH], exists, &edits.mounts_added, |writer, mount| {
+        let fields = [("name", Value::Text(&mount.volume)), ("mountPath", Value::Text(&mount.path))];
+        writer.value(&Value::Map(&fields));
+    });
+}
+
+fn write_environment(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {
+    let exists = slot.view.env.is_some();
+    writer.append([base, "/env"], exists, &edits.environment_added, |writer, (name, value)| {
+        writer.value(&Value::Map(&[("name", Value::Text(name)), ("value", Value::Text(value))]));
+    });
 }

@@ -48,12 +48,18 @@ impl Patch {
             if !exists {
                 writer.add(&["/metadata"], &Value::Map(&[(field, Value::Map(&value))]));
             } else if has {
-                writer.add_below(&["/metadata/", field].concat(), key, &value[0].1);
+                writer.add_below(&["/metadata/", field], key, &value[0].1);
             } else {
                 writer.add(&["/metadata/", field], &Value::Map(&value));
             }
             exists = true;
         }
+    }
+
+    /// The length of the operations in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.writer.bytes()
     }
 
     /// Whether there is nothing to do.

@@ -14,7 +14,7 @@ pub(super) fn write(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: 
     write_flags(writer, edits);
     write_security_context(writer, subject, edits);
     for key in &edits.annotations_removed {
-        writer.remove_below("/metadata/annotations", key);
+        writer.remove_below(&["/metadata/annotations"], key);
     }
 }
 
@@ -83,22 +83,13 @@ pub(super) fn remove_selinux(writer: &mut PatchWriter, context: [&str; 2], edits
 
 pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
     writer.remove_entries(["/spec/volumes", ""], &edits.volumes_removed);
-    if edits.volumes_added.is_empty() {
-        return;
-    }
-    let limits: Vec<Option<(&str, Value<'_>)>> = edits
-        .volumes_added
-        .iter()
-        .map(|volume| volume.size_limit.as_deref().map(|limit| ("sizeLimit", Value::Text(limit))))
-        .collect();
-    let volumes: Vec<[(&str, Value<'_>); 2]> = edits
-        .volumes_added
-        .iter()
-        .zip(&limits)
-        .map(|(volume, limit)| {
-            [("name", Value::Text(&volume.name)), ("emptyDir", Value::Map(limit.as_slice()))]
-        })
-        .collect();
-    let volumes: Vec<Value<'_>> = volumes.iter().map(|volume| Value::Map(volume)).collect();
-    writer.append(["/spec/volumes", ""], subject.spec.volumes.is_some(), &volumes);
+    let exists = subject.spec.volumes.is_some();
+    writer.append(["/spec/volumes", ""], exists, &edits.volumes_added, |writer, volume| {
+        let limit = volume.size_limit.as_deref().unwrap_or_default();
+        let fields = [("sizeLimit", Value::Text(limit)), ("medium", Value::Text("Memory"))];
+        // Either, both or none of them.
+        let (first, end) = (usize::from(volume.size_limit.is_none()), 1 + usize::from(volume.in_memory));
+        let directory = Value::Map(fields.get(first..end).unwrap_or_default());
+        writer.value(&Value::Map(&[("name", Value::Text(&volume.name)), ("emptyDir", directory)]));
+    });
 }

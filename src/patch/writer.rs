@@ -46,6 +46,12 @@ impl PatchWriter {
         Self { operations }
     }
 
+    /// The length of what was written, in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.operations.len()
+    }
+
     /// Whether nothing was written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -68,8 +74,12 @@ impl PatchWriter {
     }
 
     /// `add` of a member whose name needs escaping.
-    pub fn add_below(&mut self, path: &str, name: &str, value: &Value<'_>) {
-        self.add(&[path, &escape(name)], value);
+    pub fn add_below(&mut self, path: Path<'_>, name: &str, value: &Value<'_>) {
+        self.open(b"add", path);
+        self.member(name);
+        self.operations.extend_from_slice(b"\",\"value\":");
+        self.value(value);
+        self.operations.push(b'}');
     }
 
     /// `remove` at a path.
@@ -79,8 +89,10 @@ impl PatchWriter {
     }
 
     /// `remove` of a member whose name needs escaping.
-    pub fn remove_below(&mut self, path: &str, name: &str) {
-        self.remove(&[path, &escape(name)]);
+    pub fn remove_below(&mut self, path: Path<'_>, name: &str) {
+        self.open(b"remove", path);
+        self.member(name);
+        self.operations.extend_from_slice(b"\"}");
     }
 
     /// Adds fields to an object: as one object where there is none, else one by one.
@@ -98,29 +110,53 @@ impl PatchWriter {
     }
 
     /// Appends to a list: as a new list where there is none, else one by one.
-    pub fn append(&mut self, path: [&str; 2], exists: bool, values: &[Value<'_>]) {
-        if values.is_empty() {
+    pub fn append<T>(&mut self, path: [&str; 2], exists: bool, entries: &[T], write: impl Fn(&mut Self, &T)) {
+        if entries.is_empty() {
             return;
         }
         if !exists {
-            self.add(&path, &Value::List(values));
+            self.open(b"add", &path);
+            self.operations.extend_from_slice(b"\",\"value\":");
+            self.list(entries.len(), |writer, index| write(writer, &entries[index]));
+            self.operations.push(b'}');
             return;
         }
-        for value in values {
-            self.add(&[path[0], path[1], "/-"], value);
+        for entry in entries {
+            self.open(b"add", &[path[0], path[1], "/-"]);
+            self.operations.extend_from_slice(b"\",\"value\":");
+            write(self, entry);
+            self.operations.push(b'}');
         }
     }
 
     /// Removes entries of a list, the last one first: each removal moves those behind it.
     pub fn remove_entries(&mut self, path: [&str; 2], indices: &[usize]) {
-        if indices.is_empty() {
-            return;
+        let mut indices = Cow::Borrowed(indices);
+        if !indices.is_sorted_by(|one, next| one < next) {
+            let indices = indices.to_mut();
+            indices.sort_unstable();
+            indices.dedup();
         }
-        let mut indices = indices.to_vec();
-        indices.sort_unstable();
-        indices.dedup();
         for index in indices.iter().rev() {
-            self.remove(&[path[0], path[1], "/", &index.to_string()]);
+            self.open(b"remove", &[path[0], path[1], "/"]);
+            // Writing to a vector cannot fail.
+            drop(write!(self.operations, "{index}"));
+            self.operations.extend_from_slice(b"\"}");
+        }
+    }
+
+    /// A name as the last part of a JSON Pointer (RFC 6901) inside a JSON string.
+    fn member(&mut self, name: &str) {
+        let out = &mut self.operations;
+        out.push(b'/');
+        for part in name.split_inclusive(['~', '/']) {
+            let (text, escaped) = match (part.strip_suffix('~'), part.strip_suffix('/')) {
+                (Some(text), _) => (text, "~0"),
+                (_, Some(text)) => (text, "~1"),
+                _ => (part, ""),
+            };
+            write_escaped(out, text);
+            out.extend_from_slice(escaped.as_bytes());
         }
     }
 
@@ -137,7 +173,8 @@ impl PatchWriter {
         }
     }
 
-    fn value(&mut self, value: &Value<'_>) {
+    /// A value, where one belongs.
+    pub fn value(&mut self, value: &Value<'_>) {
         let out = &mut self.operations;
         match value {
             Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -200,16 +237,6 @@ fn write_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// A name as the last part of a JSON Pointer (RFC 6901) inside a JSON string.
-fn escape(name: &str) -> String {
-    let pointer = name.replace('~', "~0").replace('/', "~1");
-    let mut out = Vec::with_capacity(pointer.len() + 1);
-    out.push(b'/');
-    write_escaped(&mut out, &pointer);
-    // Escaping UTF-8 by ASCII leaves UTF-8.
-    String::from_utf8(out).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +254,7 @@ mod tests {
     fn removals_go_from_the_end() {
         let mut writer = PatchWriter::default();
         writer.remove_entries(["/a", ""], &[1, 3, 1]);
-        writer.add_below("/m", "a/b~c", &Value::Int(1));
+        writer.add_below(&["/m"], "a/b~c", &Value::Int(1));
         let json = String::from_utf8(writer.into_json()).expect("UTF-8");
         assert_eq!(
             json,

@@ -98,6 +98,8 @@ pub struct ContainerEdits<'v> {
     pub mounts_removed: Vec<usize>,
     /// Mounts to add.
     pub mounts_added: Vec<Mount<'v>>,
+    /// Environment variables to add: name, value.
+    pub environment_added: Vec<(&'v str, &'v str)>,
     /// Requests to set.
     pub requests: ResourceEdits<'v>,
     /// Limits to set.
@@ -141,6 +143,8 @@ pub struct EmptyDir<'v> {
     pub name: Cow<'v, str>,
     /// Its `sizeLimit`, a quantity.
     pub size_limit: Option<Cow<'v, str>>,
+    /// Whether its `medium` is `Memory`.
+    pub in_memory: bool,
 }
 
 /// A mount to add.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PolicyStatus, Preset};
 use crate::annotation::DEFAULT_PREFIX;
+use crate::posture::{Posture, PosturePolicy};
 use crate::rules::{RuleId, RuleSet, Rules};
 
 /// The only version there is.
@@ -55,6 +56,8 @@ pub struct PolicySpec {
     pub selector: Selector,
     /// Mode and parameters, rule by rule.
     pub rules: Rules,
+    /// How far pods are hardened whose images cannot live with everything.
+    pub posture: PosturePolicy,
     /// Which exemptions are honoured.
     pub exemptions: ExemptionPolicy,
     /// The answer when the review of a pod fails inside the webhook.
@@ -72,11 +75,22 @@ impl Default for PolicySpec {
             preset: Preset::Restricted,
             selector: Selector::default(),
             rules: Rules::default(),
+            posture: PosturePolicy::default(),
             exemptions: ExemptionPolicy::default(),
             on_error: OnError::Allow,
             annotation_prefix: DEFAULT_PREFIX.to_owned(),
             workload_warnings: true,
         }
+    }
+}
+
+impl PolicySpec {
+    /// How low pods may stand on the ladder: what is written, else what the rest of the policy means.
+    #[must_use]
+    pub fn floor(&self) -> Posture {
+        let by_right = self.exemptions.authorization == Authorization::Rbac;
+        let usual = if by_right { Posture::Full } else { self.preset.floor() };
+        self.posture.floor.unwrap_or(usual)
     }
 }
 

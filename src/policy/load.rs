@@ -1,5 +1,6 @@
 //! Reading policies: files with one or more documents, and custom resources.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use serde_saphyr::{DuplicateKeyPolicy, Error};
 
@@ -20,12 +21,7 @@ pub fn load(name: &str) -> Result<PolicySet, PolicyError> {
 /// # Errors
 /// When the text is no YAML, or no valid policy.
 pub fn parse(source: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: DuplicateKeyPolicy::Error,
-        with_snippet: false,
-    };
-    let documents: Vec<HardeningPolicy> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| describe(source, &error))?;
+    let documents: Vec<HardeningPolicy> = documents(source, text)?;
     let invalid = |message: String| PolicyError::Invalid { place: source.to_owned(), message };
     if documents.is_empty() {
         return Err(invalid(format!("holds no {KIND}")));
@@ -42,29 +38,45 @@ pub fn parse(source: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
     Ok(policies)
 }
 
+/// The documents in a file, of whatever kind is read; `source` names it in errors.
+pub(crate) fn documents<T: DeserializeOwned>(source: &str, text: &str) -> Result<Vec<T>, PolicyError> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        with_snippet: false,
+    };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| describe(source, &error))
+}
+
 /// The policy that a custom resource's `spec` is.
 ///
 /// # Errors
 /// For people: the field, and what is wrong with it.
 pub fn parse_object(name: &str, spec: Option<&Value>) -> Result<Policy, String> {
-    let spec = spec.cloned().unwrap_or_else(|| json!({}));
-    if !spec.is_object() {
-        return Err("spec: must be an object".to_owned());
-    }
-    let document: HardeningPolicy = match serde_json::from_value(wrap(name, spec.clone())) {
-        Ok(document) => document,
-        Err(error) => return Err(format!("{}: {error}", culprit(name, &spec))),
-    };
+    let document: HardeningPolicy = object(KIND, name, spec)?;
     validate(&document)?;
     Ok(Policy::resolve(document))
 }
 
-fn wrap(name: &str, spec: Value) -> Value {
-    json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec})
+/// The document that a custom resource of our group is, by its `spec`.
+pub(crate) fn object<T: DeserializeOwned>(kind: &str, name: &str, spec: Option<&Value>) -> Result<T, String> {
+    let spec = spec.cloned().unwrap_or_else(|| json!({}));
+    if !spec.is_object() {
+        return Err("spec: must be an object".to_owned());
+    }
+    let read = |spec: Value| {
+        let whole =
+            json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec});
+        serde_json::from_value::<T>(whole)
+    };
+    read(spec.clone()).map_err(|error| {
+        let is_wrong = |spec: Value| read(spec).is_err_and(|alone| alone.to_string() == error.to_string());
+        format!("{}: {error}", culprit(&spec, is_wrong))
+    })
 }
 
-/// The path to the field that cannot be read: of each object the field that is wrong even when it is alone.
-fn culprit(name: &str, spec: &Value) -> String {
+/// The path to the field that cannot be read: of each object the field that is wrong in the same way even when it is
+/// alone.
+fn culprit(spec: &Value, is_wrong: impl Fn(Value) -> bool) -> String {
     let mut path: Vec<&str> = Vec::new();
     let mut within = spec;
     while let Some(fields) = within.as_object() {
@@ -74,10 +86,9 @@ fn culprit(name: &str, spec: &Value) -> String {
                 .rev()
                 .fold(innermost, |inner, outer| Value::Object(Map::from_iter([((*outer).to_owned(), inner)])))
         };
-        let wrong = fields.iter().find(|(field, value)| {
-            serde_json::from_value::<HardeningPolicy>(wrap(name, alone(field, value))).is_err()
-        });
-        let Some((field, value)) = wrong else { break };
+        let Some((field, value)) = fields.iter().find(|(field, value)| is_wrong(alone(field, value))) else {
+            break;
+        };
         path.push(field);
         within = value;
     }

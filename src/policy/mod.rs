@@ -20,6 +20,7 @@ pub use document::{
 pub use error::PolicyError;
 pub use explain::{Explanation, Step, StepResult, explain};
 pub use in_force::InForce;
+pub(crate) use load::{documents, object};
 pub use load::{load, parse, parse_object};
 pub use preset::Preset;
 pub use select::{By, POLICY_LABEL, PolicySet, Selection};
@@ -28,7 +29,9 @@ pub(crate) use selector::glob;
 pub use source::{Source, Texts, together};
 pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
 pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
+pub(crate) use validate::{is_label, validate_sizes};
 
+use crate::posture::PosturePolicy;
 use crate::rules::{Mode, RuleId, Rules};
 
 /// A policy, resolved: every rule has its mode.
@@ -42,6 +45,8 @@ pub struct Policy {
     pub rules: Rules,
     /// Which pods it is for.
     pub selector: Selector,
+    /// How far its pods are hardened; the floor is always there.
+    pub posture: PosturePolicy,
     /// What exemptions it honours.
     pub exemptions: ExemptionPolicy,
     /// The prefix of the annotations that it reads and writes.
@@ -71,6 +76,7 @@ impl Policy {
             .iter()
             .map(|rule| spec.rules.mode(*rule).unwrap_or_else(|| spec.preset.mode(*rule)))
             .collect();
+        let floor = Some(spec.floor());
         let hardened_key = format!("{}/{}", spec.annotation_prefix, crate::annotation::HARDENED);
         let exempted_label = format!("{}/{}", spec.annotation_prefix, crate::inventory::EXEMPTED_LABEL);
         Self {
@@ -78,6 +84,7 @@ impl Policy {
             modes,
             rules: spec.rules,
             selector: spec.selector,
+            posture: PosturePolicy { floor, ..spec.posture },
             exemptions: spec.exemptions,
             annotation_prefix: spec.annotation_prefix,
             on_error: spec.on_error,
@@ -101,6 +108,7 @@ impl From<&Policy> for HardeningPolicy {
             preset: Preset::ALL.into_iter().find(is_preset).unwrap_or_default(),
             selector: policy.selector.clone(),
             rules,
+            posture: policy.posture,
             exemptions: policy.exemptions.clone(),
             on_error: policy.on_error,
             annotation_prefix: policy.annotation_prefix.clone(),

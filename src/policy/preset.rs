@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{API_VERSION, HardeningPolicy, KIND, Metadata, PolicySpec};
+use crate::posture::Posture;
 use crate::rules::{Mode, RuleId};
 
 /// A built-in policy, usable by name.
@@ -66,10 +67,20 @@ impl Preset {
         }
     }
 
+    /// How low its pods may stand on the ladder.
+    #[must_use]
+    pub const fn floor(self) -> Posture {
+        match self {
+            Self::Enforced => Posture::Full,
+            Self::Restricted | Self::Observe | Self::Safe => Posture::Safe,
+        }
+    }
+
     /// The preset as a policy file: every mode written out.
     #[must_use]
     pub fn document(self) -> HardeningPolicy {
         let mut spec = PolicySpec { preset: self, ..PolicySpec::default() };
+        spec.posture.floor = Some(self.floor());
         for rule in RuleId::ALL {
             spec.rules.set_mode(*rule, self.mode(*rule));
         }

@@ -4,11 +4,13 @@
 //! pod's author controls may only strengthen what the namespace has, where a cluster says what it has.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::strength::{Applied, Blend};
 use super::{Compensation, Policy, Preset, Selector};
 use crate::facts::{Facts, Grants};
+use crate::posture::Posture;
+use crate::profiles::{self, ProfileSet};
 use crate::rules::RuleSet;
 use crate::subject::Subject;
 
@@ -23,6 +25,9 @@ pub struct PolicySet {
     loaded: usize,
     by_name: HashMap<Box<str>, usize>,
     blends: Vec<Row>,
+    profiles: Arc<ProfileSet>,
+    /// Whether a policy may want a user namespace whatever the image's profile says.
+    isolating: bool,
 }
 
 /// What becomes of each policy that a pod's author chose, over one that a namespace has: made when first needed.
@@ -71,7 +76,34 @@ impl PolicySet {
             by_name.entry(policy.name.as_str().into()).or_insert(number);
         }
         let blends = policies.iter().map(|_| OnceLock::new()).collect();
-        Self { policies, loaded, by_name, blends }
+        let isolating = policies.iter().any(|policy| {
+            let posture = policy.posture;
+            [posture.unknown, posture.persistent_volumes, posture.floor.unwrap_or_default()]
+                .contains(&Posture::Isolated)
+        });
+        Self { policies, loaded, by_name, blends, profiles: profiles::shared(), isolating }
+    }
+
+    /// The same policies, with these facts about images instead of those that are built in.
+    #[must_use]
+    pub fn with_profiles(self, profiles: Arc<ProfileSet>) -> Self {
+        Self { profiles, ..self }
+    }
+
+    /// What is known of images.
+    #[must_use]
+    pub fn profiles(&self) -> &ProfileSet {
+        &self.profiles
+    }
+
+    /// Whether where a pod stands may depend on whether the nodes have user namespaces.
+    #[must_use]
+    pub fn isolates(&self, subject: &Subject<'_, '_>, namespace: &str) -> bool {
+        let by_profile = |image: &str| {
+            let profile = self.profiles.find(image, namespace);
+            profile.is_some_and(|profile| profile.facts.posture == Some(Posture::Isolated))
+        };
+        self.isolating || subject.slots.iter().any(|slot| slot.view.image.as_deref().is_some_and(by_profile))
     }
 
     /// The policy for a pod, and why.

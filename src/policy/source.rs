@@ -85,6 +85,17 @@ impl Texts {
         Ok(Self { path: path.to_owned(), files: paths.into_iter().map(read).collect::<Result<_, _>>()? })
     }
 
+    /// What was read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Each file and what stands in it.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.files.iter().map(|(path, text)| (path.as_path(), text.as_str()))
+    }
+
     /// The policies in all of them.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ impl Blend {
         let (of_base, of_picked) = (written_out(base), written_out(picked));
         let mut rules = of_base.clone();
         let mut weakens = RuleSet::default();
+        let posture = base.posture.stricter(picked.posture);
         for rule in RuleId::ALL {
             let (mode, other) = (base.mode(*rule), picked.mode(*rule));
             let laxer = mode.is_in_force() && other >= mode && are_laxer(*rule, &of_base, &of_picked);
@@ -48,25 +49,26 @@ impl Blend {
             }
             rules.set_mode(*rule, mode.max(other));
         }
-        // What exemptions are honoured decides who is hardened at all: never more of them than in the namespace.
+        // What exemptions are honoured decides who is hardened at all, and where pods stand how far: never less of it
+        // than in the namespace.
         let keeps_terms = picked.annotation_prefix == base.annotation_prefix
             && !honours_more(&base.exemptions, &picked.exemptions);
-        let withheld = if weakens.is_empty() && keeps_terms {
+        let exemptions = if keeps_terms { &picked.exemptions } else { &base.exemptions };
+        let keeps = keeps_terms && posture == picked.posture;
+        let own = |name: String, modes, rules| {
+            let exemptions = exemptions.clone();
+            Applied::Own(Box::new(Policy { name, modes, rules, posture, exemptions, ..base.clone() }))
+        };
+        let withheld = if weakens.is_empty() && keeps {
             Applied::Picked
-        } else if rules == of_base && (!keeps_terms || picked.exemptions == base.exemptions) {
+        } else if rules == of_base && posture == base.posture && *exemptions == base.exemptions {
             Applied::Base
         } else {
             let modes = RuleId::ALL.iter().map(|rule| base.mode(*rule).max(picked.mode(*rule))).collect();
-            let exemptions = if keeps_terms { &picked.exemptions } else { &base.exemptions }.clone();
-            let name = format!("{}+{}", base.name, picked.name);
-            Applied::Own(Box::new(Policy { name, modes, rules, exemptions, ..base.clone() }))
+            own(format!("{}+{}", base.name, picked.name), modes, rules)
         };
-        let granted = if keeps_terms {
-            Applied::Picked
-        } else {
-            let (name, modes, rules) = (picked.name.clone(), picked.modes.clone(), of_picked);
-            Applied::Own(Box::new(Policy { name, modes, rules, ..base.clone() }))
-        };
+        let granted =
+            if keeps { Applied::Picked } else { own(picked.name.clone(), picked.modes.clone(), of_picked) };
         Self { weakens, granted, withheld }
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn validate(document: &HardeningPolicy) -> Result<(), String> {
         return Err(format!("spec.annotationPrefix `{prefix}` is no DNS name of at most 180 characters"));
     }
     validate_exemptions(document)?;
+    validate_posture(document)?;
     validate_ids(document)?;
     validate_paths(document)?;
     validate_resources(document)?;
@@ -38,7 +39,7 @@ pub(super) fn validate(document: &HardeningPolicy) -> Result<(), String> {
 }
 
 /// A part of a DNS name.
-fn is_label(name: &str) -> bool {
+pub(crate) fn is_label(name: &str) -> bool {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=63).contains(&name.len())
         && name.chars().all(inside)
@@ -64,8 +65,20 @@ fn validate_exemptions(document: &HardeningPolicy) -> Result<(), String> {
     Ok(())
 }
 
+/// Who writes a rung believes that pods stand on it.
+fn validate_posture(document: &HardeningPolicy) -> Result<(), String> {
+    let floor = document.spec.floor();
+    if document.spec.posture.unknown < floor {
+        return Err(format!(
+            "spec.posture.unknown is below spec.posture.floor, which is `{}` here",
+            floor.as_str()
+        ));
+    }
+    Ok(())
+}
+
 /// Bounds that hold for all lists, maps and texts.
-fn validate_sizes(value: &Value, path: &str) -> Result<(), String> {
+pub(crate) fn validate_sizes(value: &Value, path: &str) -> Result<(), String> {
     match value {
         Value::String(text) if text.chars().count() > LONGEST_TEXT => {
             Err(format!("{path} is longer than {LONGEST_TEXT} characters"))

@@ -9,14 +9,15 @@ use super::question::{Reply, Told, World};
 use super::trust::{Maker, Settled, is_mirror};
 use crate::annotation::{EXEMPT, RefusalReason};
 use crate::cluster::Cluster;
-use crate::facts::{Facts, Grants, Space};
+use crate::facts::{Facts, Grants};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
 use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
+use crate::posture::Posture;
 use crate::rules::{RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
-use crate::view::{Pod, is_too_many};
+use crate::view::is_too_many;
 
 /// What became of a request: the label of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +80,8 @@ pub struct Record {
     pub outcome: Outcome,
     /// What each rule did.
     pub results: Results,
+    /// The lowest rung of the ladder on which a container stands.
+    pub posture: Option<Posture>,
     /// The rules from which an exemption was honoured.
     pub exempted: RuleSet,
     /// Why annotations were not honoured.
@@ -166,6 +169,7 @@ pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record 
         policy: policy.to_owned(),
         outcome: Outcome::Skipped,
         results: Results::default(),
+        posture: None,
         exempted: RuleSet::default(),
         refusals: Vec::new(),
         remarks: Vec::new(),
@@ -191,7 +195,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         unreachable: told.unreachable,
         ..Facts::default()
     };
-    facts.user_namespaces = user_namespaces(pod, facts.space.as_deref(), world);
+    facts.user_namespaces = user_namespaces(&subject, &facts, world);
     let mut hardened = harden(&subject, world.policies, &facts, world.now);
     // Most pods want nothing that somebody would have to stand behind.
     if !hardened.asks.is_empty() {
@@ -210,13 +214,14 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     }
     record.outcome = if hardened.is_changed() { Outcome::Patched } else { Outcome::Unchanged };
     record.results = hardened.results;
+    record.posture = hardened.posture;
     record.exempted = hardened.exemptions.rules();
     if world.cluster.is_connected() && !record.dry_run {
         record.notes = notes(&hardened, &subject);
     }
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
     record.remarks = hardened.remarks.iter().map(|remark| remark.reason).collect();
-    let mut out = Writer::new(&request.uid);
+    let mut out = Writer::with_room(&request.uid, hardened.patch.bytes());
     out.allow();
     out.warnings(&warnings(&hardened, &subject));
     out.audit(&hardened);
@@ -225,17 +230,20 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
 }
 
 /// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
-/// one instead of what is exempted.
-fn user_namespaces(pod: &Pod<'_>, space: Option<&Space>, world: &World<'_>) -> bool {
-    if !world.policies.compensates() {
+/// one, instead of what is exempted or of what its image cannot live with.
+fn user_namespaces(subject: &Subject<'_, '_>, facts: &Facts<'_>, world: &World<'_>) -> bool {
+    let exempts = |key: &str| key.ends_with(EXEMPT);
+    let annotations = || subject.pod.annotations();
+    let of_pod = || annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
+    let space = facts.space.as_deref();
+    let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
+    let compensates = world.policies.compensates() && (of_pod() || of_space());
+    if !compensates && !world.policies.isolates(subject, facts.namespace) {
         return false;
     }
-    let exempts = |key: &str| key.ends_with(EXEMPT);
-    let of_pod = pod.annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
-    let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
-    let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
+    let selector = subject.spec.node_selector.as_ref();
     let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
-    (of_pod || of_space()) && world.cluster.user_namespaces(&selector)
+    world.cluster.user_namespaces(&selector)
 }
 
 fn skip(request: &Request<'_>) -> Answer {
@@ -263,7 +271,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(uid: &str) -> Self {
-        let mut out = Vec::with_capacity(4096);
+        Self::with_room(uid, 0)
+    }
+
+    /// With room for a patch of so many bytes, and what is commonly said of one.
+    fn with_room(uid: &str, patch: usize) -> Self {
+        let mut out = Vec::with_capacity(2048 + patch / 2 * 3);
         out.extend_from_slice(
             br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
         );

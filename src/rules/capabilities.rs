@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, Meta, Mode, Note, Place, RuleId, Source, privileged, run_as_non_root};
+use crate::compensation::is_restricted;
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -68,7 +69,7 @@ const ALL: &str = "ALL";
 const NET_BIND_SERVICE: &str = "NET_BIND_SERVICE";
 
 /// Whether two spellings name one capability: `CAP_` prefix and case do not count.
-pub(crate) fn is_same(a: &str, b: &str) -> bool {
+pub(super) fn is_same(a: &str, b: &str) -> bool {
     bare(a).eq_ignore_ascii_case(bare(b))
 }
 
@@ -83,15 +84,29 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
     if !desk.subject.is_linux() {
         return;
     }
-    for (number, slot) in desk.slots() {
+    for (number, slot) in desk.subject.slots.iter().enumerate() {
+        if !slot.in_scope || desk.exempts(RuleId::capabilities, number) {
+            continue;
+        }
         let may_be_root = !run_as_non_root::will_not_be_root(desk, number);
         let root: &'v [String] = if may_be_root { &params.root_capabilities } else { &[] };
+        // What authors may add is policy's on every rung of the ladder.
         filter_added(desk, number, &params.allowed, root);
-        let drops_all = slot.view.dropped_capabilities().iter().any(|name| *name == ALL);
-        if !drops_all {
-            drop_all(desk, number, root);
+        if !drops_all(desk, number) && !desk.lowers(RuleId::capabilities, number) {
+            drop_all(desk, number, params, root);
         }
     }
+}
+
+/// Whether the author drops everything, in the one spelling that Pod Security takes.
+pub(crate) fn drops_all(desk: &Desk<'_, '_>, number: usize) -> bool {
+    desk.subject.slots[number].view.dropped_capabilities().iter().any(|name| *name == ALL)
+}
+
+/// Whether a container keeps what its image's profile names: as far as policy lets authors add it, and Pod Security.
+fn keeps(desk: &Desk<'_, '_>, params: &Params, name: &str) -> bool {
+    let refused = name != NET_BIND_SERVICE && desk.space.as_deref().is_some_and(is_restricted);
+    params.allowed.iter().any(|allowed| allowed == name) && !refused
 }
 
 /// Removes what may not be added, and gives what may stay Pod Security's spelling.
@@ -101,7 +116,6 @@ fn filter_added<'v>(
     allowed: &'v [String],
     root: &'v [String],
 ) {
-
     let added = desk.subject.slots[number].view.added_capabilities();
     let permitted = |name: &str| allowed.iter().chain(root).find(|other| is_same(name, other));
     // As policy spells it, in either list: what we give back to root stays as it is.
@@ -123,7 +137,7 @@ fn filter_added<'v>(
     });
 }
 
-fn drop_all<'v>(desk: &mut Desk<'v, '_>, number: usize, root: &'v [String]) {
+fn drop_all<'v>(desk: &mut Desk<'v, '_>, number: usize, params: &Params, root: &'v [String]) {
     let place = Place::Container(number);
     let view = desk.subject.slots[number].view;
     let stays = |name: &str| added_after(desk, number).any(|added| is_same(added, name));
@@ -136,14 +150,19 @@ fn drop_all<'v>(desk: &mut Desk<'v, '_>, number: usize, root: &'v [String]) {
     // Runtimes read "all" in any case: what drops everything today gets nothing back.
     let nothing_back =
         dropped.iter().any(|name| is_same(name, ALL)) || privileged::stays_privileged(desk, number);
+    let of_image = desk.profile(number).map_or(&[][..], |profile| &profile.facts.capabilities);
+    let of_image = of_image.iter().filter(|name| keeps(desk, params, name) && !root.contains(name));
     let missing: Vec<Cow<'v, str>> = root
         .iter()
+        .chain(of_image)
         .filter(|_| !nothing_back)
         .filter(|name| !stays(name) && !dropped.iter().any(|other| is_same(other, name)))
         .map(|name| Cow::Borrowed(name.as_str()))
         .collect();
     let note = Note::new(if missing.is_empty() {
         "drop ALL"
+    } else if root.is_empty() {
+        "drop ALL but what the image's profile names"
     } else {
         "drop ALL but the small set that root needs"
     });
@@ -205,6 +224,14 @@ pub(crate) fn kept_for_node(desk: &Desk<'_, '_>, number: usize) -> Option<String
     let added = desk.subject.slots[number].view.added_capabilities();
     let useless = |name: &&str| !means_something_inside(name);
     added.iter().map(|name| name.as_str()).find(useless).map(str::to_owned)
+}
+
+/// Whether the author added a capability that runtimes do not give by themselves: only root can use it. Those that they
+/// give may be what this rule left to root.
+pub(crate) fn has_more_than_given(desk: &Desk<'_, '_>, number: usize) -> bool {
+    let added = desk.subject.slots[number].view.added_capabilities();
+    !desk.is_enforced(RuleId::capabilities, number)
+        && added.iter().any(|name| !GIVEN.iter().any(|given| is_same(given, name)))
 }
 
 /// Whether the author left the container no capability that Pod Security `restricted` does not allow.

@@ -8,6 +8,8 @@ use super::{Mode, RuleId, RuleResult};
 use crate::exemption::Exemptions;
 use crate::facts::{Account, Facts, Space};
 use crate::plan::{ContainerEdits, Plan};
+use crate::posture::Stance;
+use crate::profiles::Profile;
 use crate::subject::{Slot, Subject};
 use crate::tuning::Tuning;
 
@@ -77,6 +79,8 @@ pub struct Desk<'v, 'a> {
     pub account: Option<Arc<Account>>,
     /// Whether every node that the pod can reach starts pods in user namespaces.
     pub user_namespaces: bool,
+    /// Where each container stands on the ladder.
+    pub stances: Rc<[Stance<'v>]>,
     modes: &'v [Mode],
     rule: RuleId,
     mode: Mode,
@@ -103,6 +107,7 @@ impl<'v, 'a> Desk<'v, 'a> {
             space: facts.space.clone(),
             account: facts.account.clone(),
             user_namespaces: facts.user_namespaces,
+            stances: Rc::from([]),
             modes,
             rule: RuleId::privileged,
             mode: Mode::Off,
@@ -124,6 +129,9 @@ impl<'v, 'a> Desk<'v, 'a> {
             if self.subject.slots[number].in_scope && self.exemptions.container(number, rule) {
                 let place = Place::Container(number);
                 self.find(RuleResult::Exempted, place, Note::new("exempted"));
+            } else if self.subject.slots[number].in_scope && self.lowers(rule, number) {
+                let note = self.stances[number].note();
+                self.find(RuleResult::Lowered, Place::Container(number), note);
             }
         }
         true
@@ -153,10 +161,24 @@ impl<'v, 'a> Desk<'v, 'a> {
         self.exemptions.pod(rule) || self.exemptions.container(number, rule)
     }
 
-    /// Whether the rule may touch the container: it is new, and not exempted.
+    /// What is known of the container's image.
+    #[must_use]
+    pub fn profile(&self, number: usize) -> Option<&'v Profile> {
+        self.stances.get(number).and_then(|stance| stance.profile)
+    }
+
+    /// Whether the container stands on a rung of the ladder where the rule is not applied to it.
+    #[must_use]
+    pub fn lowers(&self, rule: RuleId, number: usize) -> bool {
+        self.stances.get(number).is_some_and(|stance| stance.lowered.contains(rule))
+    }
+
+    /// Whether the rule may touch the container: it is new, not exempted, and stands high enough.
     #[must_use]
     pub fn covers(&self, number: usize) -> bool {
-        self.subject.slots[number].in_scope && !self.exempts(self.rule, number)
+        self.subject.slots[number].in_scope
+            && !self.exempts(self.rule, number)
+            && !self.lowers(self.rule, number)
     }
 
     /// Whether no container is exempted from the rule or out of reach.
@@ -168,8 +190,12 @@ impl<'v, 'a> Desk<'v, 'a> {
     /// The containers that the rule may touch.
     pub fn slots(&self) -> impl Iterator<Item = (usize, &'v Slot<'v, 'a>)> + use<'v, 'a> {
         let (subject, exemptions, rule) = (self.subject, Rc::clone(&self.exemptions), self.rule);
+        let stances = Rc::clone(&self.stances);
+        let lowers = move |number: usize| {
+            stances.get(number).is_some_and(|stance: &Stance<'_>| stance.lowered.contains(rule))
+        };
         subject.slots.iter().enumerate().filter(move |(number, slot)| {
-            slot.in_scope && !exemptions.pod(rule) && !exemptions.container(*number, rule)
+            slot.in_scope && !exemptions.pod(rule) && !exemptions.container(*number, rule) && !lowers(*number)
         })
     }
 

@@ -188,7 +188,12 @@ impl RuleSet {
 
     /// Its rules, in the order of application.
     pub fn iter(self) -> impl Iterator<Item = RuleId> {
-        RuleId::ALL.iter().copied().filter(move |rule| self.contains(*rule))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let rule = RuleId::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*rule)
+        })
     }
 }
 

@@ -52,17 +52,20 @@ pub enum RuleResult {
     Observed,
     /// Insecure, and no mutation can repair it without breaking the pod.
     Impossible,
+    /// Left alone, for the image cannot live with it: the pod stands on a lower rung of the ladder.
+    Lowered,
 }
 
 impl RuleResult {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Injected,
         Self::Replaced,
         Self::AlreadySecure,
         Self::Exempted,
         Self::Observed,
         Self::Impossible,
+        Self::Lowered,
     ];
 
     /// As a metric label.
@@ -75,6 +78,7 @@ impl RuleResult {
             Self::Exempted => "exempted",
             Self::Observed => "observed",
             Self::Impossible => "impossible",
+            Self::Lowered => "lowered",
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desk, Meta, Mode, Note, Place, Source};
 use crate::plan::{EmptyDir, Mount, is_within, normalize, volume_name};
+use crate::profiles::{Content, Medium, Profile, WritablePath};
 use crate::view::ContainerType;
 
 /// Documentation and presets.
@@ -75,26 +76,60 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
     }
 }
 
+/// Whether the author made the root read-only.
+pub(crate) fn is_read_only(desk: &Desk<'_, '_>, number: usize) -> bool {
+    let context = desk.subject.slots[number].view.security_context.as_ref();
+    context.and_then(|context| context.read_only_root_filesystem) == Some(true)
+}
+
+/// Whether an empty directory of ours would hide files that the program needs, says the image's profile.
+pub(crate) fn hides_content(desk: &Desk<'_, '_>, number: usize, profile: Option<&Profile>) -> bool {
+    let paths = profile.and_then(|profile| profile.facts.writable_paths.as_deref()).unwrap_or_default();
+    paths
+        .iter()
+        .any(|entry| entry.content == Content::Needed && !is_taken(desk, number, &normalize(&entry.path)))
+}
+
+/// What is to be mounted on a path.
+struct Directory<'v> {
+    path: Cow<'v, str>,
+    size_limit: &'v str,
+    in_memory: bool,
+}
+
 /// Mounts an emptyDir on each path. Where the author made the root read-only, only what the annotation asks for.
 fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: usize, by_author: bool) {
+    let usual = |path: &'v str| (path, params.size_limit.as_str(), false);
     let from_policy: &'v [String] = if by_author { &[] } else { &params.writable_paths };
-    let asked = desk.tuning.writable_paths(number);
-    let mut paths: Vec<Cow<'v, str>> = Vec::new();
-    for path in from_policy.iter().map(String::as_str).chain(asked) {
+    let profile = desk.profile(number).filter(|_| !by_author);
+    let of_image: &'v [WritablePath] =
+        profile.and_then(|profile| profile.facts.writable_paths.as_deref()).unwrap_or_default();
+    let of_image = of_image.iter().map(|entry| {
+        let size = entry.size.as_deref().unwrap_or(&params.size_limit);
+        (entry.path.as_str(), size, entry.medium == Medium::Memory)
+    });
+    let asked = desk.tuning.writable_paths(number).map(usual);
+    let mut directories: Vec<Directory<'v>> = Vec::new();
+    for (path, size_limit, in_memory) in
+        from_policy.iter().map(|path| usual(path)).chain(of_image).chain(asked)
+    {
         let path = normalize(path);
-        if !paths.contains(&path) && !is_taken(desk, number, &path) {
-            paths.push(path);
+        let known = directories.iter().any(|other| other.path == path);
+        if !known && !is_taken(desk, number, &path) {
+            directories.push(Directory { path, size_limit, in_memory });
         }
     }
-    for path in &paths {
-        let below_another = paths.iter().any(|other| other != path && is_within(path, other));
+    for directory in &directories {
+        let path = &directory.path;
+        let below_another =
+            directories.iter().any(|other| other.path != *path && is_within(path, &other.path));
         if below_another {
             continue;
         }
         if desk.subject.slots[number].kind == ContainerType::Ephemeral {
             mount_targets_volume(desk, number, path.clone());
         } else {
-            mount_empty_dir(desk, params, number, path.clone(), by_author);
+            mount_empty_dir(desk, directory, number, by_author);
         }
     }
 }
@@ -116,16 +151,17 @@ fn is_name_taken(desk: &Desk<'_, '_>, name: &str) -> bool {
 
 fn mount_empty_dir<'v>(
     desk: &mut Desk<'v, '_>,
-    params: &'v Params,
+    directory: &Directory<'v>,
     number: usize,
-    path: Cow<'v, str>,
     by_author: bool,
 ) {
+    let path = directory.path.clone();
     let container = &desk.subject.slots[number].view.name;
     let name = volume_name(container, &path, |name| is_name_taken(desk, name));
-    let size_limit = (!params.size_limit.is_empty()).then_some(Cow::Borrowed(params.size_limit.as_str()));
+    let size_limit = Some(Cow::Borrowed(directory.size_limit)).filter(|limit| !limit.is_empty());
+    let in_memory = directory.in_memory;
     let edit = |plan: &mut crate::plan::Plan<'v>| {
-        plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit });
+        plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit, in_memory });
         let mount = Mount { volume: name, path: path.clone() };
         plan.containers[number].mounts_added.push(mount);
     };

@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settle::{Share, settle};
-use super::{Desk, Meta, Mode, Note, Place, Source, capabilities, privileged};
+use super::{Desk, Meta, Mode, Note, Place, RuleId, Source, capabilities, privileged};
 use crate::plan::Plan;
+use crate::profiles::Profile;
+use crate::view::ContainerType;
 use ids::Ids;
 pub(crate) use ids::UID_RANGE;
 
@@ -69,6 +71,7 @@ impl Default for Params {
     }
 }
 
+const RULE: RuleId = RuleId::run_as_non_root;
 /// The account in every Windows base image that is no administrator.
 const WINDOWS_USER: &str = "ContainerUser";
 const WINDOWS_ADMINISTRATOR: &str = "ContainerAdministrator";
@@ -119,7 +122,7 @@ fn own_identity(desk: &Desk<'_, '_>, number: usize) -> Identity {
     })
 }
 
-fn check_linux(desk: &mut Desk<'_, '_>, ids: &Ids) {
+fn check_linux<'v>(desk: &mut Desk<'v, '_>, ids: &Ids<'v>) {
     let pod = pod_identity(desk);
     let mut shares = Vec::with_capacity(desk.subject.slots.len());
     for number in 0..desk.subject.slots.len() {
@@ -161,7 +164,7 @@ fn share<T: Copy>(
 }
 
 /// Who the container shall run as; says what it finds on the way.
-fn target(desk: &mut Desk<'_, '_>, ids: &Ids, number: usize, now: Identity) -> Identity {
+fn target<'v>(desk: &mut Desk<'v, '_>, ids: &Ids<'v>, number: usize, now: Identity) -> Identity {
     let place = Place::Container(number);
     let wanted_user = desk.tuning.run_as_user(number);
     let wanted_group = desk.tuning.run_as_group(number);
@@ -179,7 +182,8 @@ fn target(desk: &mut Desk<'_, '_>, ids: &Ids, number: usize, now: Identity) -> I
         return target;
     }
     // Who says runAsNonRoot without a uid relies on the image's numeric user; the kubelet starts no other.
-    let image_user = now.non_root == Some(true) && now.user.is_none();
+    let ids = &ids.of(desk.profile(number));
+    let image_user = (now.non_root == Some(true) || ids.image_user) && now.user.is_none();
     target.non_root = Some(true);
     if now.user == Some(0) || (now.user.is_none() && !(image_user && wanted_user.is_none())) {
         target.user = Some(wanted_user.unwrap_or(ids.user));
@@ -197,10 +201,11 @@ fn target(desk: &mut Desk<'_, '_>, ids: &Ids, number: usize, now: Identity) -> I
         desk.keep(place, Note::new("runAsGroup: 0"));
     }
     tell(desk, ids, place, now, target);
+    set_environment(desk, number);
     target
 }
 
-fn tell(desk: &mut Desk<'_, '_>, ids: &Ids, place: Place, now: Identity, target: Identity) {
+fn tell(desk: &mut Desk<'_, '_>, ids: &Ids<'_>, place: Place, now: Identity, target: Identity) {
     if target == now {
         return;
     }
@@ -219,6 +224,55 @@ fn tell(desk: &mut Desk<'_, '_>, ids: &Ids, place: Place, now: Identity, target:
     }
 }
 
+/// What the image's program needs in its environment, now that it is another user's.
+fn set_environment(desk: &mut Desk<'_, '_>, number: usize) {
+    let Some(profile) = desk.profile(number).filter(|profile| !profile.facts.environment.is_empty()) else {
+        return;
+    };
+    if desk.subject.slots[number].kind == ContainerType::Ephemeral {
+        return;
+    }
+    let view = desk.subject.slots[number].view;
+    // What cannot be read is left alone.
+    let Some(names) = view.environment_names() else { return };
+    let missing = |name: &&String| !names.iter().any(|other| other == name.as_str());
+    let variables = profile.facts.environment.iter().filter(|(name, _)| missing(name));
+    let variables: Vec<(&str, &str)> =
+        variables.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if let Some((first, _)) = variables.first() {
+        let note = Note::of("environment of the image's profile: ", *first);
+        desk.inject(Place::Container(number), note, |plan| {
+            plan.containers[number].environment_added = variables;
+        });
+    }
+}
+
+/// Whether the rule would make the container run as another user than its image's own.
+pub(crate) fn changes_user(
+    desk: &Desk<'_, '_>,
+    params: &Params,
+    number: usize,
+    profile: Option<&Profile>,
+) -> bool {
+    let mode = desk.mode_of(RULE);
+    let ids = Ids::new(params, desk.space.as_deref());
+    let context = desk.subject.spec.security_context.as_ref();
+    let has_group = context.is_some_and(|context| context.fs_group.is_some())
+        || desk.tuning.fs_group.is_some()
+        || ids.fs_group.is_some();
+    if !mode.is_in_force() || desk.exempts(RULE, number) || has_group {
+        return false;
+    }
+    let now = own_identity(desk, number).or(pod_identity(desk));
+    if now.user == Some(0) || now.non_root == Some(false) {
+        return mode == Mode::Enforce;
+    }
+    let chosen = now.user.is_some() || now.non_root == Some(true);
+    let stays = mode != Mode::Enforce
+        && (privileged::stays_privileged(desk, number) || capabilities::has_more_than_given(desk, number));
+    !chosen && !stays && !ids.is_images_own(profile)
+}
+
 /// What in the container only works for root: a uid of our choice would take it down.
 fn needs_root(desk: &Desk<'_, '_>, number: usize) -> Option<Note<'static>> {
     if privileged::stays_privileged(desk, number) {
@@ -229,7 +283,7 @@ fn needs_root(desk: &Desk<'_, '_>, number: usize) -> Option<Note<'static>> {
 }
 
 /// A pod-level root that no container inherits is refused by Pod Security all the same.
-fn replace_unused_pod_root(desk: &mut Desk<'_, '_>, ids: &Ids, pod: Identity) {
+fn replace_unused_pod_root(desk: &mut Desk<'_, '_>, ids: &Ids<'_>, pod: Identity) {
     if !desk.replaces() || !desk.subject.reaches_pod() || !desk.covers_all() {
         return;
     }
@@ -270,7 +324,7 @@ fn check_supplemental_groups(desk: &mut Desk<'_, '_>) {
     });
 }
 
-fn set_fs_group(desk: &mut Desk<'_, '_>, ids: &Ids) {
+fn set_fs_group(desk: &mut Desk<'_, '_>, ids: &Ids<'_>) {
     let context = desk.subject.spec.security_context.as_ref();
     let unset = context.is_none_or(|context| context.fs_group.is_none());
     let Some(group) = desk.tuning.fs_group.or(ids.fs_group).filter(|_| unset) else { return };

@@ -1,6 +1,5 @@
 //! Requests' bodies, bounded in size and time each, and in bytes all together.
 
-use std::ops::Deref;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -24,21 +23,11 @@ pub(super) struct Bodies {
     room: Semaphore,
 }
 
-/// A body, whole.
+/// Room for a body, to be kept until its review is over; an ordinary one needs none.
 #[derive(Debug)]
-pub(super) struct Body<'r> {
-    bytes: Bytes,
-    /// Given back when the review is over.
-    _room: Option<SemaphorePermit<'r>>,
-}
-
-impl Deref for Body<'_> {
-    type Target = Bytes;
-
-    fn deref(&self) -> &Bytes {
-        &self.bytes
-    }
-}
+pub(super) struct Room<'r>(
+    #[allow(dead_code, reason = "given back when it is dropped")] Option<SemaphorePermit<'r>>,
+);
 
 impl Bodies {
     pub(super) fn new(settings: &Settings) -> Self {
@@ -49,32 +38,25 @@ impl Bodies {
         }
     }
 
-    /// Receives a body whole.
-    pub(super) async fn receive(&self, body: Incoming) -> Result<Body<'_>, Rejection> {
+    /// Takes room for a body by the length that it says it has, before any of it is kept; one that does not say may be
+    /// the longest.
+    pub(super) fn room_for(&self, body: &Incoming) -> Result<Room<'_>, Rejection> {
         // What says that it is too long needs not come first.
         if body.size_hint().lower() > self.most as u64 {
             return Err(Rejection::TooLarge);
         }
-        let length = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-        let room = match self.room_for(length.unwrap_or(self.most)) {
-            Ok(room) => room,
-            Err(rejection) => {
-                self.discard(body).await;
-                return Err(rejection);
-            }
-        };
-        let whole = timeout(self.longest, collect(body, length, self.most)).await;
-        let bytes = whole.unwrap_or(Err(Rejection::BodyTimeout))?;
-        Ok(Body { bytes, _room: room })
-    }
-
-    /// Taken by the length that the body says it has, before any of it is kept; one that does not say may be the longest.
-    fn room_for(&self, length: usize) -> Result<Option<SemaphorePermit<'_>>, Rejection> {
+        let length = length(body).unwrap_or(self.most);
         if length <= ORDINARY {
-            return Ok(None);
+            return Ok(Room(None));
         }
         let bytes = u32::try_from(length).map_err(|_| Rejection::Memory)?;
-        self.room.try_acquire_many(bytes).map(Some).map_err(|_| Rejection::Memory)
+        self.room.try_acquire_many(bytes).map(|room| Room(Some(room))).map_err(|_| Rejection::Memory)
+    }
+
+    /// Receives a body whole.
+    pub(super) async fn receive(&self, body: Incoming) -> Result<Bytes, Rejection> {
+        let whole = timeout(self.longest, collect(body, self.most)).await;
+        whole.unwrap_or(Err(Rejection::BodyTimeout))
     }
 
     /// Takes a body off the connection and keeps nothing of it: who is still sending reads no answer, and a connection
@@ -90,14 +72,21 @@ impl Bodies {
         match rejection {
             Rejection::TooLarge => format!("the body is longer than {} bytes", self.most),
             Rejection::BodyTimeout => format!("the body took longer than {:?}", self.longest),
+            Rejection::Overload => "as many reviews as are allowed are being made, come back".to_owned(),
             Rejection::Memory => "other long bodies take what memory there is for them, come back".to_owned(),
             _ => "the body ended early".to_owned(),
         }
     }
 }
 
+/// As the header says it.
+fn length(body: &Incoming) -> Option<usize> {
+    body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok())
+}
+
 /// A body that came in one piece, as most do, is not copied.
-async fn collect(body: Incoming, length: Option<usize>, most: usize) -> Result<Bytes, Rejection> {
+async fn collect(body: Incoming, most: usize) -> Result<Bytes, Rejection> {
+    let length = length(&body);
     let mut body = Limited::new(body, most);
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::{Error, ServerConfig};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use super::aside::Aside;
 use super::phase::{Phase, Phases};
 use super::respond::Answered;
 use crate::metrics::{ConnectionFailure, HandshakeFailure};
@@ -95,24 +97,39 @@ where
     let mut first = pin!(sleep(patience.first_request));
     let (mut waiting, mut awaited) = (true, Phase::Draining);
     loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return ended.map_err(|error| failure(&error)),
-            () = first.as_mut(), if waiting => {
-                waiting = false;
-                if !asked.load(Ordering::Relaxed) {
-                    return Err(ConnectionFailure::HeaderTimeout);
+        let call = {
+            let called = async {
+                tokio::select! {
+                    biased;
+                    () = first.as_mut(), if waiting => Call::FirstRequestIsDue,
+                    () = phases.reached(awaited) => Call::Phase,
                 }
+            };
+            let (mut called, mut aside) = (pin!(called), Aside::default());
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => return ended.map_err(|error| failure(&error)),
+                call = poll_fn(|cx| aside.poll(called.as_mut(), cx)) => call,
             }
-            () = phases.reached(awaited) => {
-                if awaited == Phase::Stopping {
-                    return Err(ConnectionFailure::Shutdown);
-                }
+        };
+        match call {
+            Call::FirstRequestIsDue if asked.load(Ordering::Relaxed) => waiting = false,
+            Call::FirstRequestIsDue => return Err(ConnectionFailure::HeaderTimeout),
+            Call::Phase if awaited == Phase::Stopping => return Err(ConnectionFailure::Shutdown),
+            Call::Phase => {
                 awaited = Phase::Stopping;
                 connection.as_mut().graceful_shutdown();
             }
         }
     }
+}
+
+/// What a connection is called away by.
+enum Call {
+    /// As long as the first request may take.
+    FirstRequestIsDue,
+    /// The phase that was awaited.
+    Phase,
 }
 
 fn failure(error: &hyper::Error) -> ConnectionFailure {

@@ -72,6 +72,7 @@ pub(super) fn decision(endpoint: Endpoint, record: &Record) {
         exempted = rules(RuleResult::Exempted),
         observed = rules(RuleResult::Observed),
         impossible = rules(RuleResult::Impossible),
+        lowered = rules(RuleResult::Lowered),
         refused_annotations = record.refusals.len(),
         refused_policy = record.remarks.first().map(|reason| reason.as_str()),
         "reviewed"

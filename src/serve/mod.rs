@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod aside;
 mod asker;
 mod body;
 mod connection;

@@ -8,10 +8,10 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::asker::Asker;
-use super::body::Bodies;
+use super::body::{Bodies, Room};
 use super::logging;
 use super::respond::{Answered, reject, respond};
 use super::reviewer::{Reviewer, give_up, review};
@@ -88,21 +88,28 @@ impl Webhook {
 
     async fn review(&self, request: Request<Incoming>) -> Result<Bytes, (Rejection, String)> {
         let endpoint = endpoint(&request)?;
-        // Held while the body comes in: the bodies are what takes memory.
-        let Ok(_permit) = self.requests.try_acquire() else {
-            self.bodies.discard(request.into_body()).await;
-            let line = "as many reviews as are allowed are being made, come back".to_owned();
-            return Err((Rejection::Overload, line));
+        let body = request.into_body();
+        // Both are held while the body comes in: the bodies are what takes memory.
+        let (_room, _permit) = match self.place(&body) {
+            Ok(place) => place,
+            Err(rejection) => {
+                // One that is too long may be without end.
+                if rejection != Rejection::TooLarge {
+                    self.bodies.discard(body).await;
+                }
+                return Err((rejection, self.bodies.describe(rejection)));
+            }
         };
         let _entered = self.metrics.in_flight.enter();
-        let body = self.bodies.receive(request.into_body()).await;
+        let body = self.bodies.receive(body).await;
         let body = body.map_err(|rejection| (rejection, self.bodies.describe(rejection)))?;
         let received = Instant::now();
-        let (reply, policies) = self.reply(endpoint, &body)?;
-        let mut answered = match reply {
-            Reply::Answer(answered) => answered,
+        let mut answered = match self.reply(endpoint, &body)? {
+            Replied::Answer(answered) => answered,
             // Most reviews ask nothing, and are not to carry the room that this takes.
-            Reply::Ask(question) => Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?,
+            Replied::Ask(question, policies) => {
+                Box::pin(self.ask(endpoint.into(), &body, question, &policies)).await?
+            }
         };
         self.metrics.record(endpoint, &answered.record, received.elapsed(), body.len(), answered.body.len());
         logging::decision(endpoint, &answered.record);
@@ -112,12 +119,21 @@ impl Webhook {
         Ok(answered.body.into())
     }
 
-    /// The answer, or what has to be found out first, and the policies by which it is.
-    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<(Reply, Arc<PolicySet>), (Rejection, String)> {
+    /// Room for the body, and a place among the reviews at once. What is shed keeps neither.
+    fn place(&self, body: &Incoming) -> Result<(Room<'_>, SemaphorePermit<'_>), Rejection> {
+        let room = self.bodies.room_for(body)?;
+        let permit = self.requests.try_acquire().map_err(|_| Rejection::Overload)?;
+        Ok((room, permit))
+    }
+
+    /// The answer, or what has to be found out first.
+    fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<Replied, (Rejection, String)> {
         let policies = self.policies.load();
         let world = World { policies: &policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
-        let reply = review(endpoint.into(), body, &world, Told::default(), &self.metrics)?;
-        Ok((reply, Guard::into_inner(policies)))
+        Ok(match review(endpoint.into(), body, &world, Told::default(), &self.metrics)? {
+            Reply::Answer(answer) => Replied::Answer(answer),
+            Reply::Ask(question) => Replied::Ask(question, Guard::into_inner(policies)),
+        })
     }
 
     /// Finds out what a review asks, and answers it by the policies under which it asked.
@@ -139,6 +155,12 @@ impl Webhook {
         }
         give_up(reviewer, body, policies)
     }
+}
+
+/// A reply, with the policies under which something is asked.
+enum Replied {
+    Answer(Answer),
+    Ask(Question, Arc<PolicySet>),
 }
 
 /// Where the request goes, if it may be a review by its header.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::header::CONNECTION;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -21,12 +22,15 @@ use super::tls::{Beginning, Current, Keeper};
 use super::workers::Workers;
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::policy::{PolicySet, Source};
+use crate::policy::{PolicySet, Source, Texts};
+use crate::profiles;
 use crate::settings::Settings;
 use crate::sources::{Sources, files, report};
 use crate::telling;
 use crate::watch::{self, Watches};
 
+/// So many bytes of a connection are read at once.
+const READ_AT_ONCE: usize = 8 * 1024;
 /// Connections to probes and metrics at once.
 const ADMIN_CONNECTIONS: usize = 32;
 
@@ -87,11 +91,11 @@ impl Bound {
 }
 
 impl Server {
-    /// Loads the certificate, then binds: who connects is served at once.
+    /// Loads profiles and the certificate, then binds: who connects is served at once.
     ///
     /// # Errors
-    /// When there is no usable certificate, it is not known how to reach the cluster, or an address cannot be
-    /// listened on.
+    /// When a profile is wrong, there is no usable certificate, it is not known how to reach the cluster, or an
+    /// address cannot be listened on.
     pub async fn bind(settings: Settings, policies: PolicySet) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
         let client = watch::connect(&settings).await?;
@@ -106,6 +110,9 @@ impl Server {
         });
         let watches = watching.as_ref().map(|watching| Arc::clone(&watching.watches));
         let sources = Sources::new(&policies, Arc::clone(&metrics));
+        if let Some(path) = &settings.profiles {
+            sources.look_at_profiles(Ok(profiles::load(&Texts::read(path)?)?));
+        }
         let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
         let workers = Arc::new(Workers::start(settings.threads()).map_err(ServeError::Runtime)?);
         let listener = Bound::new("the webhook", settings.listen).await?;
@@ -176,9 +183,15 @@ impl Server {
             admin_phases,
         ));
         let following = match Source::find(&self.settings.policy) {
-            Ok(Source::Path(path)) => Some(tokio::spawn(files::follow(Arc::clone(&self.sources), path))),
+            Ok(Source::Path(path)) => {
+                let follow = files::follow(files::Files::Policies, Arc::clone(&self.sources), path);
+                Some(tokio::spawn(follow))
+            }
             _ => None,
         };
+        if let Some(path) = self.settings.profiles.clone() {
+            tokio::spawn(files::follow(files::Files::Profiles, Arc::clone(&self.sources), path));
+        }
         let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
             watch::start(client, cluster, watches, &self.sources);
             let teller = telling::start(client, cluster, watches, &self.metrics);
@@ -276,7 +289,8 @@ async fn serve_webhook(
         let (tls, phases) = (tls.clone(), phases.clone());
         async move {
             let _open = tls.metrics.connections.enter();
-            let stream = Stall::new(stream, write);
+            // TLS by itself reads four kilobytes at a time: a review would take several calls to the kernel.
+            let stream = BufReader::with_capacity(READ_AT_ONCE, Stall::new(stream, write));
             let stream = match connection::handshake(stream, tls.current.load_full(), handshake).await {
                 Ok(stream) => stream,
                 Err(failure) => return tls.metrics.handshake_failures.count(failure),

@@ -45,6 +45,11 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
 
+    /// Facts about images beside those that are built in: a file of ImageProfiles or a folder of them
+    #[arg(long, value_name = "FILE|FOLDER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<PathBuf>,
+
     /// Whether to watch the cluster; auto: in a pod with a token [default: auto]
     #[arg(long, value_enum, value_name = "WHEN")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -96,6 +96,8 @@ pub struct Settings {
     pub certificate_lease: Span,
     /// A preset, a policy file or a folder of them.
     pub policy: String,
+    /// Facts about images beside those that are built in: a file or a folder of them.
+    pub profiles: Option<PathBuf>,
     /// Whether the cluster is watched, for what answers depend on and for policies in it.
     pub cluster: ClusterMode,
     /// How the cluster is reached; unset: by the pod's own service account.
@@ -146,6 +148,7 @@ impl Default for Settings {
             authority_lifetime: seconds(730 * 24 * 3600),
             certificate_lease: seconds(15),
             policy: crate::policy::Preset::Restricted.as_str().to_owned(),
+            profiles: None,
             cluster: ClusterMode::Auto,
             kubeconfig: None,
             log_format: LogFormat::Text,

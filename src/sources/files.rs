@@ -1,4 +1,4 @@
-//! Policy files that change while the server runs.
+//! Files of policies and profiles that change while the server runs.
 //!
 //! Their contents are compared, as those of certificates are: the kubelet swaps a link beside a mounted ConfigMap's
 //! files, which watching the files themselves would see once and then never again.
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Sources;
-use crate::policy::{Policy, PolicyError, Texts};
+use crate::policy::{PolicyError, Texts};
+use crate::profiles;
 
 /// How often they are looked at. A change is taken up at the second look that finds it: within a second.
 const EVERY: Duration = Duration::from_millis(500);
@@ -16,8 +17,33 @@ const EVERY: Duration = Duration::from_millis(500);
 /// What a look found: texts, or why there are none.
 type Found = Result<Texts, String>;
 
+/// What stands in the files.
+#[derive(Debug, Clone, Copy)]
+pub enum Files {
+    /// What `--policy` names.
+    Policies,
+    /// What `--profiles` names.
+    Profiles,
+}
+
+impl Files {
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Policies => "--policy",
+            Self::Profiles => "--profiles",
+        }
+    }
+
+    fn take(self, sources: &Sources, found: Result<Texts, PolicyError>) {
+        match self {
+            Self::Policies => sources.look(found.and_then(|texts| texts.parse())),
+            Self::Profiles => sources.look_at_profiles(found.and_then(|texts| profiles::load(&texts))),
+        }
+    }
+}
+
 /// Compares for ever.
-pub async fn follow(sources: Arc<Sources>, path: PathBuf) {
+pub async fn follow(files: Files, sources: Arc<Sources>, path: PathBuf) {
     let (mut last, mut taken): (Option<Found>, Option<Found>) = (None, None);
     loop {
         tokio::time::sleep(EVERY).await;
@@ -32,19 +58,16 @@ pub async fn follow(sources: Arc<Sources>, path: PathBuf) {
         if last.as_ref() == Some(&found) && taken.as_ref() != Some(&found) {
             let sources = Arc::clone(&sources);
             let texts = found.clone();
-            let took = tokio::task::spawn_blocking(move || sources.look(parse(texts, error)));
+            let took = tokio::task::spawn_blocking(move || {
+                let found = texts.map_err(|message| {
+                    error.unwrap_or(PolicyError::Invalid { place: files.flag().to_owned(), message })
+                });
+                files.take(&sources, found);
+            });
             if took.await.is_ok() {
                 taken = Some(found.clone());
             }
         }
         last = Some(found);
-    }
-}
-
-fn parse(found: Found, error: Option<PolicyError>) -> Result<Vec<Policy>, PolicyError> {
-    match (found, error) {
-        (Ok(texts), _) => texts.parse(),
-        (Err(_), Some(error)) => Err(error),
-        (Err(message), None) => Err(PolicyError::Invalid { place: "--policy".to_owned(), message }),
     }
 }

@@ -7,18 +7,22 @@
 mod backstop;
 pub mod files;
 mod object;
+mod profiles;
 pub mod report;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::metrics::{Metrics, PolicyOutcome, PolicySource};
 use crate::policy::{self, HardeningPolicy, InForce, Policy, PolicyError, PolicySet, Replica};
+use crate::profiles::{ProfileSet, with_built_in};
 use object::Object;
 pub use object::{Seen, Write};
+use profiles::Profiles;
 
 /// All sources of policy of one server.
 #[derive(Debug)]
@@ -40,23 +44,30 @@ struct State {
     objects: BTreeMap<String, Object>,
     /// Policies of files in whose place a custom resource of the same name is.
     replaced: Vec<String>,
+    profiles: Profiles,
+    /// The profiles in force, in one set.
+    known: Arc<ProfileSet>,
     /// The backstop in the cluster.
     backstop: backstop::Seen,
 }
 
 impl Sources {
-    /// These policies are in force, until something changes.
+    /// These policies are in force, and the profiles that are built in, until something changes.
     #[must_use]
     pub fn new(policies: &PolicySet, metrics: Arc<Metrics>) -> Arc<Self> {
         let backstop = backstop::Seen { changed: true, ..backstop::Seen::default() };
-        let state = State { files: policies.policies().to_vec(), backstop, ..State::default() };
+        let files = policies.policies().to_vec();
+        let known = with_built_in(Vec::new());
+        let policies = policies.clone().with_profiles(Arc::clone(&known));
+        let state = State { files, known, backstop, ..State::default() };
         let sources = Self {
-            in_force: Arc::new(InForce::new(policies.clone())),
+            in_force: Arc::new(InForce::new(policies)),
             state: Mutex::default(),
             metrics,
             changed: Notify::new(),
         };
         sources.measure(&state, &state.files);
+        sources.measure_profiles(&state);
         *sources.lock() = state;
         Arc::new(sources)
     }
@@ -194,9 +205,15 @@ impl Sources {
         }
         state.replaced = replaced;
         self.measure(state, &policies);
-        self.in_force.replace(PolicySet::new(policies));
+        self.replace(state);
         state.backstop.changed = true;
         self.metrics.policy_loaded();
+    }
+
+    /// Puts in force what is known of both.
+    fn replace(&self, state: &State) {
+        let policies = PolicySet::new(together(state)).with_profiles(Arc::clone(&state.known));
+        self.in_force.replace(policies);
     }
 
     fn measure(&self, state: &State, policies: &[Policy]) {
@@ -230,9 +247,13 @@ fn together(state: &State) -> Vec<Policy> {
 
 /// The same for the same policies in the same order, in every replica of one version.
 fn fingerprint(policies: &[Policy]) -> u64 {
+    fingerprint_of(&policies.iter().map(HardeningPolicy::from).collect::<Vec<_>>())
+}
+
+fn fingerprint_of<T: Serialize>(documents: &[T]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for policy in policies {
-        serde_json::to_string(&HardeningPolicy::from(policy)).unwrap_or_default().hash(&mut hasher);
+    for document in documents {
+        serde_json::to_string(document).unwrap_or_default().hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -27,13 +27,18 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The custom resource, as it is asked for.
 #[must_use]
 pub fn resource() -> ApiResource {
+    resource_of(KIND, PLURAL)
+}
+
+/// A custom resource of our group.
+pub(crate) fn resource_of(kind: &str, plural: &str) -> ApiResource {
     let (group, version) = API_VERSION.split_once('/').unwrap_or_default();
     ApiResource {
         group: group.to_owned(),
         version: version.to_owned(),
         api_version: API_VERSION.to_owned(),
-        kind: KIND.to_owned(),
-        plural: PLURAL.to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
     }
 }
 

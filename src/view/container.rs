@@ -1,9 +1,13 @@
 //! Containers of every type.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::few::{Weigh, few};
 use super::{ContainerType, Quantity, SecurityContext, Text};
+
+/// Above this the environment is not looked into.
+const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
 /// A container, init container, sidecar or ephemeral container.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,6 +28,9 @@ pub struct Container<'a> {
     /// What this project is about.
     #[serde(borrow)]
     pub security_context: Option<SecurityContext<'a>>,
+    /// Environment variables, unread: who needs their names asks for [`Self::environment_names`].
+    #[serde(borrow)]
+    pub env: Option<&'a RawValue>,
     /// Requests and limits.
     #[serde(borrow)]
     pub resources: Option<Resources<'a>>,
@@ -78,6 +85,17 @@ impl<'a> Container<'a> {
         self.ports.as_deref().unwrap_or_default()
     }
 
+    /// The names of the environment variables; `None` for what is no list of variables, or absurdly long.
+    #[must_use]
+    pub fn environment_names(&self) -> Option<Vec<Text<'a>>> {
+        let Some(env) = self.env else { return Some(Vec::new()) };
+        if env.get().len() > LONGEST_ENVIRONMENT {
+            return None;
+        }
+        let variables: Vec<Variable<'a>> = serde_json::from_str(env.get()).ok()?;
+        Some(variables.into_iter().map(|variable| variable.name).collect())
+    }
+
     /// The capabilities that the author added.
     #[must_use]
     pub fn added_capabilities(&self) -> &[Text<'a>] {
@@ -101,6 +119,13 @@ impl<'a> Container<'a> {
     pub fn is_privileged(&self) -> bool {
         self.security_context.as_ref().and_then(|context| context.privileged) == Some(true)
     }
+}
+
+/// `env[*]`
+#[derive(Debug, Deserialize)]
+struct Variable<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
 }
 
 impl Weigh for Container<'_> {

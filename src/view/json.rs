@@ -6,7 +6,7 @@
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::skip::{end_of_string, number, past_blank, special, value};
+use super::skip::{end_of_escaped, number, past_blank, special, value};
 
 /// Reads a value from a text that holds nothing else.
 ///
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
             self.at = end + 1;
             return visitor.visit_borrowed_str(text.get(start..end).ok_or(Unusual)?);
         }
-        self.at = end_of_string(text.as_bytes(), end)?;
+        self.at = end_of_escaped(text.as_bytes(), end)?;
         let escaped = text.get(start - 1..self.at).ok_or(Unusual)?;
         visitor.visit_string(serde_json::from_str(escaped).map_err(|_| Unusual)?)
     }

@@ -10,6 +10,7 @@ mod follow;
 mod namespaces;
 mod nodes;
 mod policies;
+mod profiles;
 mod status;
 mod workloads;
 
@@ -33,6 +34,7 @@ pub use client::{ClusterError, connect};
 pub use status::Watches;
 
 use crate::cluster::Cluster;
+use crate::docs::profiles::PROFILES_PLURAL;
 use crate::metrics::WatchKind;
 use crate::sources::{Sources, report};
 pub(crate) use follow::describe;
@@ -66,6 +68,11 @@ pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, so
         Api::all_with(client.clone(), &report::resource()),
         WatchKind::HardeningPolicies,
         policies::Policies(Arc::clone(sources)),
+    );
+    all.start(
+        Api::all_with(client.clone(), &report::resource_of(crate::profiles::KIND, PROFILES_PLURAL)),
+        WatchKind::ImageProfiles,
+        profiles::Profiles(Arc::clone(sources)),
     );
     tokio::spawn(check::tell_of_backstop(Arc::clone(sources)));
     tokio::spawn(status::keep_contact(client.clone(), Arc::clone(watches)));

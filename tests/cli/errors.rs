@@ -33,7 +33,7 @@ fn bad_yaml_has_its_place_and_the_other_files_are_done() {
 #[test]
 fn what_the_api_server_would_refuse_names_the_field() {
     let annotated = POD.replace("  name: web\nspec", "  name: web\n  annotations:\n    a/b: true\nspec");
-    let number = POD.replace("image: nginx:1", "image: 1.5");
+    let number = POD.replace("image: shop:1", "image: 1.5");
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    spec:\n      containers:\n      - name: a\n        securityContext: {runAsUser: \"0\"}\n";
     for (input, place, field) in [
         (annotated.as_str(), "6:10", "Pod/web: metadata.annotations.a/b: "),

@@ -87,7 +87,7 @@ metadata:
 spec:
   containers:
   - name: web
-    image: nginx:1
+    image: shop:1
 ";
 
 /// What is no pod, written as nobody would format it.

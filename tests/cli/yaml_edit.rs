@@ -19,7 +19,7 @@ fn comments_order_quotes_and_flow_style_are_kept() {
 spec: # spec
   containers: # list
     # first
-    - image: \"nginx:1\" # image
+    - image: \"shop:1\" # image
       name: 'web'
       # about resources
       resources:
@@ -41,7 +41,7 @@ apiVersion: v1
         "# head",
         "spec: # spec",
         "    # first",
-        "    - image: \"nginx:1\" # image",
+        "    - image: \"shop:1\" # image",
         "      name: 'web'",
         "      # about resources",
         "    # second",

@@ -25,7 +25,7 @@ fn deployment() -> Value {
             "template": {
                 "metadata": {"labels": {"app": "web"}},
                 "spec": {"containers": [
-                    {"name": "nginx", "image": "nginx:1.29", "ports": [{"containerPort": 80}]},
+                    {"name": "nginx", "image": "shop:1.29", "ports": [{"containerPort": 80}]},
                 ]},
             },
         },

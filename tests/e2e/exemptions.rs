@@ -65,7 +65,7 @@ async fn one_container(fixture: Arc<Fixture>) {
     let mut pod = pods::plain_with(
         "nginx",
         json!({"containers": [
-            {"name": "nginx", "image": "nginx:1.29"},
+            {"name": "nginx", "image": "shop:1.29"},
             {"name": "log", "image": "fluent-bit:4"},
         ]}),
     );
@@ -132,7 +132,7 @@ async fn wrong_ones(fixture: Arc<Fixture>) {
 async fn kubectl_prints_why(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
-            let args = ["run", "nginx", "--image=nginx:1.29", "--annotations=pod-hardener.dev/exempt=all"];
+            let args = ["run", "nginx", "--image=shop:1.29", "--annotations=pod-hardener.dev/exempt=all"];
             let output = fixture.kubectl(namespace, &args);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{said}");

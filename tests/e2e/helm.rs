@@ -4,14 +4,17 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use crate::cluster::{ADMIN, Cluster};
 use crate::fixture::Fixture;
-use crate::installed::{kustomized, manifests, succeeded};
+use crate::installed::{kustomized, manifests, succeeded, until_nothing_is_left};
 use crate::{Test, test};
 
 /// Values, and the components that do the same.
-const SAME: &[(&[&str], &[&str])] = &[
+pub(crate) const SAME: &[(&[&str], &[&str])] = &[
     (&["certificates.mode=secret"], &[]),
     (&[], &["self-managed"]),
     (&["certificates.mode=cert-manager"], &["cert-manager"]),
@@ -24,20 +27,65 @@ const SAME: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-const HELMS: [&str; 2] = ["helm", "helm3"];
+pub(crate) const HELMS: [&str; 2] = ["helm", "helm3"];
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("helm::the_chart_is_what_kustomize_makes", the_same),
         test("helm::lint", lint),
+        test("helm::a_release_is_installed_upgraded_rolled_back_and_uninstalled", a_release),
         test("helm::unknown_values_are_refused", refused),
         test("helm::values_arrive", values_arrive),
     ]
 }
 
-fn helm(fixture: &Fixture, helm: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(fixture.binaries.find(helm));
+fn helm(fixture: &Fixture, program: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(fixture.binaries.find(program));
     command.args(args).env("HOME", fixture.cluster.folder()).output().expect("helm")
+}
+
+/// What each step is to leave in the cluster. Nobody runs the pods here.
+async fn a_release(fixture: Arc<Fixture>) {
+    let cluster = Cluster::start(&fixture.binaries).await;
+    let api = cluster.api(ADMIN);
+    let kubeconfig = format!("--kubeconfig={}", cluster.kubeconfig(ADMIN).display());
+    let deployment = "/apis/apps/v1/namespaces/pod-hardener/deployments/pod-hardener";
+    let configuration = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-hardener";
+    let bundle = BASE64_STANDARD.encode(cluster.authority().pem());
+    for program in HELMS {
+        let helm = |args: &[&str]| {
+            let common = [kubeconfig.as_str(), "--namespace=pod-hardener"];
+            succeeded(&helm(&fixture, program, &[args, &common].concat()))
+        };
+        let is = async |replicas: u64, policy: &str| {
+            let object = api.get(deployment).await.expect("a Deployment").object;
+            assert_eq!(object["spec"]["replicas"], replicas, "{program}");
+            assert_eq!(
+                object["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"], policy,
+                "{program}"
+            );
+        };
+        let chart = chart();
+        helm(&["install", "pod-hardener", &chart, "--create-namespace"]);
+        is(2, "restricted").await;
+        // As whoever makes the certificate does it.
+        let patch =
+            json!([{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle}]).to_string();
+        let args =
+            ["patch", "mutatingwebhookconfiguration", "pod-hardener", "--type=json", "--patch", &patch];
+        succeeded(&cluster.kubectl(&args).output().expect("kubectl"));
+        helm(&["upgrade", "pod-hardener", &chart, "--set=highAvailability=true", "--set=policy=observe"]);
+        is(3, "observe").await;
+        helm(&["rollback", "pod-hardener", "1"]);
+        is(2, "restricted").await;
+        let webhook = api.get(configuration).await.expect("a configuration").object;
+        assert_eq!(webhook["webhooks"][0]["clientConfig"]["caBundle"], bundle, "{program} takes trust away");
+        helm(&["uninstall", "pod-hardener"]);
+        let delete = ["delete", "namespace", "pod-hardener"];
+        succeeded(&cluster.kubectl(&delete).output().expect("kubectl"));
+        until_nothing_is_left(&cluster).await;
+    }
+    cluster.stop();
 }
 
 fn chart() -> String {
@@ -53,7 +101,7 @@ fn template(fixture: &Fixture, program: &str, values: &[&str]) -> Output {
     helm(fixture, program, &args)
 }
 
-fn templated(fixture: &Fixture, program: &str, values: &[&str]) -> Vec<Value> {
+pub(crate) fn templated(fixture: &Fixture, program: &str, values: &[&str]) -> Vec<Value> {
     serde_saphyr::from_multiple(&succeeded(&template(fixture, program, values))).expect("YAML")
 }
 
@@ -86,6 +134,14 @@ fn comparable(objects: Vec<Value>) -> Vec<(String, Value)> {
         .map(|mut object| {
             let name = format!("{}/{}", object["kind"], object["metadata"]["name"]);
             object["metadata"].as_object_mut().expect("metadata").remove("labels");
+            // What a component took out leaves an empty list, which is none.
+            for (of, list) in
+                [("/spec/template/spec", "volumes"), ("/spec/template/spec/containers/0", "volumeMounts")]
+            {
+                if let Some(of) = object.pointer_mut(of).filter(|of| of[list] == json!([])) {
+                    of.as_object_mut().expect("an object").remove(list);
+                }
+            }
             (name, object)
         })
         .collect();

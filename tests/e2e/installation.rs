@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, until, until_ok};
 use crate::fixture::{Fixture, HARDENED};
-use crate::installed::{Installed, NAMESPACE, manifests, succeeded, until_usable};
+use crate::helm::{HELMS, SAME, templated};
+use crate::installed::{
+    Installed, NAMESPACE, apply, manifests, succeeded, until_nothing_is_left, until_usable,
+};
 use crate::pods::{self, assert_untouched};
 use crate::{Test, test};
 
@@ -81,26 +84,22 @@ fn every_overlay_is_accepted(installed: &Installed, fixture: &Fixture) {
         let said = installed.kubectl(&["apply", "--dry-run=server", "-k", folder]);
         assert!(!said.contains("Warning"), "{folder}: {said}");
     }
+    for (values, _) in SAME {
+        apply(&installed.cluster, &["--dry-run=server"], &templated(fixture, HELMS[0], values));
+    }
 }
 
 /// As docs/install.md says: nothing stays, and nothing blocks.
 async fn removed(installed: &Installed) {
     let policy = json!({"apiVersion": "pod-hardener.dev/v1alpha1", "kind": "HardeningPolicy",
         "metadata": {"name": "of-nobody"}, "spec": {"selector": {"namespaces": ["none"]}}});
-    crate::installed::apply(&installed.cluster, &[], &[policy]);
+    apply(&installed.cluster, &[], &[policy]);
     let configurations = "mutatingwebhookconfiguration,validatingwebhookconfiguration";
     installed.kubectl(&["delete", configurations, NAMESPACE]);
     let base = manifests("base");
     let folder = base.to_str().expect("UTF-8");
     installed.kubectl(&["delete", "-k", folder, "--ignore-not-found", "--wait=false"]);
-    until_ok("nothing of it is left", async || {
-        let all = "namespaces,clusterroles,clusterrolebindings,priorityclasses,customresourcedefinitions,\
-                   mutatingwebhookconfigurations,validatingwebhookconfigurations";
-        let left = installed.kubectl(&["get", all, "--output=name"]);
-        let ours: Vec<&str> = left.lines().filter(|line| line.contains("pod-hardener")).collect();
-        if ours.is_empty() { Ok(()) } else { Err(format!("{ours:?}")) }
-    })
-    .await;
+    until_nothing_is_left(&installed.cluster).await;
     let (pod, _) = admitted(installed, "shop").await;
     assert_untouched(&pod);
 }

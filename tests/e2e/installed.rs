@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::cluster::{ADMIN, Binaries, Cluster, until};
+use crate::cluster::{ADMIN, Binaries, Cluster, until, until_ok};
 use crate::process::{Process, free_ports};
 use crate::webhook::ask_admin;
 
@@ -158,4 +158,21 @@ fn of_its_account(cluster: &Cluster) -> PathBuf {
     let token = succeeded(&cluster.kubectl(&args).output().expect("kubectl"));
     cluster.write_kubeconfig("installed", token.trim());
     cluster.kubeconfig("installed")
+}
+
+/// Until nothing of ours is left in a cluster, whoever removed it.
+pub(crate) async fn until_nothing_is_left(cluster: &Cluster) {
+    let all = "namespaces,clusterroles,clusterrolebindings,priorityclasses,customresourcedefinitions,\
+               mutatingwebhookconfigurations,validatingwebhookconfigurations";
+    until_ok("nothing of ours is left", async || {
+        let left = succeeded(&cluster.kubectl(&["get", all, "--output=name"]).output().expect("kubectl"));
+        let ours: Vec<&str> = left.lines().filter(|line| line.contains("pod-hardener")).collect();
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let args = [&["get", "--output=jsonpath={.metadata}{.status}"], ours.as_slice()].concat();
+        let why = cluster.kubectl(&args).output().expect("kubectl");
+        Err(format!("{ours:?}: {}", String::from_utf8_lossy(&why.stdout)))
+    })
+    .await;
 }

@@ -22,6 +22,8 @@ use tokio::runtime::{Handle, Runtime};
 mod adoption;
 mod api;
 mod authority;
+mod backstop;
+mod backstop_outage;
 mod certificates;
 mod client_ca;
 mod cluster;
@@ -51,6 +53,7 @@ mod pods;
 mod policy_definition;
 mod policy_objects;
 mod process;
+mod profiles;
 mod registration;
 mod reinvocation;
 mod replicas;
@@ -137,6 +140,7 @@ fn tests() -> Vec<Test> {
         pod_security::tests(),
         policy_definition::tests(),
         policy_objects::tests(),
+        profiles::tests(),
         registration::tests(),
         reinvocation::tests(),
         replicas::tests(),
@@ -146,6 +150,8 @@ fn tests() -> Vec<Test> {
         shapes::tests(),
         adoption::tests(),
         authority::tests(),
+        backstop::tests(),
+        backstop_outage::tests(),
         telling::tests(),
         token::tests(),
         validating::tests(),

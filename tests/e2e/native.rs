@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pod_hardener::facts::Facts;
 use pod_hardener::native::{Native, applied};
 use pod_hardener::policy::{Policy, PolicySet, parse};
+use pod_hardener::posture::{Posture, PosturePolicy};
 use pod_hardener::rules::{Mode, RuleId};
 use serde_json::{Value, json};
 use time::Date;
@@ -78,6 +79,13 @@ where
 
 fn path(resource: &str) -> String {
     format!("/apis/admissionregistration.k8s.io/v1/{resource}")
+}
+
+/// The policy where nothing is known of images, as the native one knows nothing.
+fn without_images(mut policy: Policy) -> PolicySet {
+    let full = Posture::Full;
+    policy.posture = PosturePolicy { unknown: full, persistent_volumes: full, floor: Some(full) };
+    PolicySet::new(vec![policy]).with_profiles(Arc::default())
 }
 
 /// The policy with the rules that its native one applies, and no others.
@@ -237,7 +245,7 @@ pub(crate) async fn both(
 async fn agreement(fixture: Arc<Fixture>, corpus: Corpus, name: &str, spec: &str) {
     let samples = taken_without_us(&fixture, corpus).await;
     let policy = policy(&format!("{name}-{}", corpus.name), spec);
-    let policies = PolicySet::new(vec![only_applied(&policy)]);
+    let policies = without_images(only_applied(&policy));
     let plain = async |plain: &Namespace| {
         prepare(plain, &samples).await;
         with_native(&fixture, &policy, None, Server::None, async |native| {

@@ -26,7 +26,7 @@ fn plain_pods() -> Vec<Value> {
     let sidecar = json!({"name": "log", "image": "fluent-bit:4", "restartPolicy": "Always"});
     let probe = json!({"httpGet": {"path": "/", "port": 80}});
     let container = |extra: Value| {
-        let mut container = json!({"name": "nginx", "image": "nginx:1.29"});
+        let mut container = json!({"name": "nginx", "image": "shop:1.29"});
         json_patch::merge(&mut container, &extra);
         json!({"containers": [container]})
     };
@@ -47,7 +47,7 @@ fn plain_pods() -> Vec<Value> {
                     {"name": "work", "emptyDir": {}},
                 ],
                 "containers": [{
-                    "name": "nginx", "image": "nginx:1.29",
+                    "name": "nginx", "image": "shop:1.29",
                     "volumeMounts": [
                         {"name": "conf", "mountPath": "/etc/nginx/conf.d"},
                         {"name": "work", "mountPath": "/tmp"},
@@ -105,7 +105,7 @@ fn insecure() -> Value {
                 "seccompProfile": {"type": "Unconfined"},
             },
             "containers": [{
-                "name": "nginx", "image": "nginx:1.29",
+                "name": "nginx", "image": "shop:1.29",
                 "ports": [{"containerPort": 8080, "hostPort": 8080}],
                 "securityContext": {
                     "privileged": true,

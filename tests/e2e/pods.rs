@@ -15,7 +15,7 @@ pub(crate) fn plain(name: &str) -> Value {
         "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": {"containers": [
-            {"name": "nginx", "image": "nginx:1.29", "ports": [{"containerPort": 80}]},
+            {"name": "nginx", "image": "shop:1.29", "ports": [{"containerPort": 80}]},
         ]},
     })
 }

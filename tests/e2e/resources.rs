@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 fn with_resources(resources: &Value) -> Value {
-    let container = json!({"name": "nginx", "image": "nginx:1.29", "resources": resources});
+    let container = json!({"name": "nginx", "image": "shop:1.29", "resources": resources});
     pods::plain_with("nginx", json!({"containers": [container]}))
 }
 

@@ -134,7 +134,7 @@ async fn a_controllers_pod(fixture: Arc<Fixture>) {
             allow(namespace, "seccomp").await;
             let labels = json!({"app": "web", "hardening": "weak"});
             let template = json!({"metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "web", "image": "nginx:1.29"}]}});
+                "spec": {"containers": [{"name": "web", "image": "shop:1.29"}]}});
             let workload = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web"},
                 "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template}});
             let path = format!("/apis/apps/v1/namespaces/{}/replicasets", namespace.name);

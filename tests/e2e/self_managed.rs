@@ -313,5 +313,33 @@ async fn lead(fixture: Arc<Fixture>) {
     assert_eq!(stage.leader(&[2]).await, 2);
     assert_eq!(stage.secret("ca.crt").await.as_ref(), Ok(&both));
     stage.until_called().await;
+
+    // Nobody is left who remembers, and the Secret is gone: what the webhooks trust stays trusted.
+    stage.replicas[2].process.stop();
+    stage.api.delete(SECRET).await.expect("a deletion");
+    stage.start();
+    stage.until_ready(&[3]).await;
+    let beside = stage.secret("ca.crt").await.expect("authorities");
+    assert!(authorities(&beside) == 3 && beside.ends_with(&both), "{beside}");
+    stage.until_whole().await;
+
+    // A certificate by hand, whose authority is known only to the webhooks: it stays until ours is trusted too.
+    stage.replicas[3].process.stop();
+    let by_hand = stage.secret("tls.crt").await.expect("a certificate");
+    stage
+        .change(SECRET, |secret| {
+            let data = secret["data"].as_object_mut().expect("data");
+            data.retain(|key, _| key.starts_with("tls."));
+        })
+        .await;
+    stage.start();
+    stage.until_ready(&[4]).await;
+    until_ok("ours is beside it", async || {
+        let now = stage.secret("ca.crt").await?;
+        if authorities(&now) == 4 && now.ends_with(&beside) { Ok(()) } else { Err(now) }
+    })
+    .await;
+    assert_eq!(stage.secret("tls.crt").await, Ok(by_hand), "not before every API server has heard of ours");
+    stage.until_whole().await;
     stage.stop();
 }

@@ -65,7 +65,7 @@ async fn own_tmp(fixture: Arc<Fixture>) {
     let pod = pods::plain_with(
         "nginx",
         json!({"containers": [
-            {"name": "nginx", "image": "nginx:1.29"},
+            {"name": "nginx", "image": "shop:1.29"},
             {"name": "log", "image": "fluent-bit:4"},
         ]}),
     );
@@ -84,7 +84,7 @@ async fn shared_tmp(fixture: Arc<Fixture>) {
         json!({
             "volumes": [{"name": "scratch", "emptyDir": {}}],
             "containers": [
-                {"name": "nginx", "image": "nginx:1.29", "volumeMounts": mount},
+                {"name": "nginx", "image": "shop:1.29", "volumeMounts": mount},
                 {"name": "log", "image": "fluent-bit:4", "volumeMounts": mount},
             ],
         }),
@@ -104,8 +104,8 @@ async fn names(fixture: Arc<Fixture>) {
     let plain = pods::plain_with(
         "nginx",
         json!({"containers": [
-            {"name": long, "image": "nginx:1.29"},
-            {"name": other, "image": "nginx:1.29"},
+            {"name": long, "image": "shop:1.29"},
+            {"name": other, "image": "shop:1.29"},
         ]}),
     );
     for pod in admitted(&fixture, &plain).await {
@@ -154,7 +154,7 @@ async fn privileged(fixture: Arc<Fixture>) {
                 "volumes": [{"name": "work", "emptyDir": {}}],
                 "containers": [{
                     "name": "nginx",
-                    "image": "nginx:1.29",
+                    "image": "shop:1.29",
                     "securityContext": context,
                     "volumeMounts": [{
                         "name": "work",

@@ -30,7 +30,7 @@ fn workload(kind: &str, annotations: &Value) -> Value {
         "Pod" | "ReplicationController" => "v1",
         _ => "apps/v1",
     };
-    let spec = json!({"containers": [{"name": "a", "image": "nginx:1.29"}]});
+    let spec = json!({"containers": [{"name": "a", "image": "shop:1.29"}]});
     let mut template =
         json!({"metadata": {"labels": {"app": "web"}, "annotations": annotations}, "spec": spec});
     let selector = json!({"matchLabels": {"app": "web"}});
@@ -101,7 +101,7 @@ async fn kubectl_prints(fixture: Arc<Fixture>) {
             deployment["spec"]["replicas"] = json!(2);
             let (applied, said) = apply(&fixture, namespace, DEVELOPER, &deployment, &[]);
             assert!(applied && !said.contains("pod-hardener"), "{said}");
-            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("nginx:1.30");
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("shop:1.30");
             let (_, said) = apply(&fixture, namespace, DEVELOPER, &deployment, &[]);
             assert!(said.contains(head), "{said}");
         })

@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 async fn kubectl_prints_what_changed(fixture: Arc<Fixture>) {
-    let args = ["run", "nginx", "--image=nginx:1.29"];
+    let args = ["run", "nginx", "--image=shop:1.29"];
     fixture
         .with_temp_namespace(Server::BuiltIn, &[], async |namespace| {
             let output = fixture.kubectl(namespace, &args);
@@ -56,7 +56,7 @@ async fn are_short(fixture: Arc<Fixture>) {
     let container = |number: usize| {
         json!({
             "name": format!("container-{number}-{}", "x".repeat(40)),
-            "image": "nginx:1.29",
+            "image": "shop:1.29",
             "securityContext": {"privileged": true, "capabilities": {"add": ["SYS_ADMIN"]}},
         })
     };

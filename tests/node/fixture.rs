@@ -13,6 +13,7 @@ use crate::node::{Node, is_ready};
 use crate::{api, installation};
 
 pub(crate) struct Fixture {
+    pub(crate) binaries: Binaries,
     pub(crate) cluster: Cluster,
     pub(crate) node: Node,
     images: Vec<PathBuf>,
@@ -24,7 +25,7 @@ impl Fixture {
     pub(crate) async fn start(binaries: &Binaries, images: Vec<PathBuf>) -> Self {
         let cluster = Cluster::start_with(binaries, API_SERVER_ARGS).await;
         let node = Node::start(binaries, &cluster, &images).await;
-        let fixture = Self { cluster, node, images, quiet: RwLock::new(()) };
+        let fixture = Self { binaries: binaries.clone(), cluster, node, images, quiet: RwLock::new(()) };
         installation::install(&fixture).await;
         fixture
     }
@@ -110,7 +111,7 @@ impl Namespace<'_> {
     }
 }
 
-fn succeeded(args: &[&str], output: &Output) -> String {
+pub(crate) fn succeeded(args: &[&str], output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "kubectl {}: {}", args.join(" "), text(&output.stderr));
     text(&output.stdout)

@@ -35,7 +35,12 @@ fn deployment() -> Value {
 }
 
 async fn a_deployment_runs(fixture: Arc<Fixture>) {
-    let namespace = fixture.namespace("hardened").await;
+    runs(&fixture, "hardened").await;
+}
+
+/// In a new namespace.
+pub(crate) async fn runs(fixture: &Fixture, name: &str) {
+    let namespace = fixture.namespace(name).await;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments", namespace.name);
     namespace.api.create(&path, &deployment()).await.expect("a Deployment");
     namespace.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);

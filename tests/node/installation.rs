@@ -18,7 +18,8 @@ pub(crate) const NAMESPACE: &str = "pod-hardener";
 pub(crate) const HARDENED: &str = "pod-hardener.dev/hardened";
 
 /// Where `manifests/base` says the image is, and where it is here.
-const IMAGE: (&str, &str, &str) = ("registry.example.com/pod-hardener", "localhost/pod-hardener", "dev");
+pub(crate) const IMAGE: (&str, &str, &str) =
+    ("registry.example.com/pod-hardener", "localhost/pod-hardener", "dev");
 
 /// The most that the image's archive may take.
 const MAX_BYTES: u64 = 25_000_000;
@@ -90,7 +91,7 @@ pub(crate) fn images() -> Value {
 }
 
 /// Patching a configuration returns before the API server goes by it.
-async fn until_called(fixture: &Fixture) {
+pub(crate) async fn until_called(fixture: &Fixture) {
     let api = fixture.cluster.api(ADMIN);
     let pod = json!({
         "apiVersion": "v1",

@@ -38,6 +38,7 @@ mod node;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../e2e/process.rs"]
 mod process;
+mod release;
 mod replicas;
 mod rollout;
 mod tls;
@@ -105,7 +106,7 @@ where
 
 fn tests() -> Vec<Test> {
     // What breaks things comes last.
-    [hardened::tests(), installation::tests(), workloads::tests(), faults::tests()]
+    [hardened::tests(), installation::tests(), workloads::tests(), release::tests(), faults::tests()]
         .into_iter()
         .flatten()
         .collect()

@@ -30,7 +30,19 @@ const CAPABILITIES: [&str; 12] = [
 /// What a container has but its name.
 pub(crate) fn container() -> Json {
     object(vec![
-        maybe("image", one_of(&["nginx", "registry.example/team/app@sha256:0f"])),
+        maybe(
+            "image",
+            one_of(&[
+                "shop",
+                "registry.example/team/app@sha256:0f",
+                "nginx:1.29",
+                "caddy",
+                "quay.io/minio/minio",
+                "grafana/loki",
+                "linuxserver/openssh-server",
+                "prom/prometheus",
+            ]),
+        ),
         maybe("securityContext", security_context()),
         maybe(
             "resources",
@@ -53,7 +65,10 @@ pub(crate) fn container() -> Json {
             ]),
         ),
         seldom("lifecycle", one_of(&[json!({"preStop": {"httpGet": {"port": 1, "host": "metadata"}}})])),
-        maybe("env", one_of(&[json!([{"name": "A", "value": "\"ü\n"}])])),
+        maybe(
+            "env",
+            one_of(&[json!([{"name": "A", "value": "\"ü\n"}, {"name": "HOME", "value": "/"}]), json!([])]),
+        ),
     ])
 }
 

@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use pod_hardener::facts::Facts;
 use pod_hardener::policy::{PolicySet, Preset};
+use pod_hardener::posture::Posture;
+use pod_hardener::rules::RuleId;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
@@ -128,6 +130,31 @@ proptest! {
         for rule in &chosen.exempted {
             prop_assert!(of_base.exempted.contains(rule), "exempted from {rule}");
         }
+    }
+
+    #[test]
+    fn where_a_pod_stands_is_where_it_stays_and_never_too_low(
+        pod in any_pod(),
+        policy in policy(),
+        nodes in any::<bool>(),
+        restricted in any::<bool>(),
+    ) {
+        let level = if restricted { "restricted" } else { "baseline" };
+        let known = json!({"userNamespaces": nodes, "labels": {"pod-security.kubernetes.io/enforce": level}});
+        let facts = facts(&known);
+        let once = harden_where(&pod, &policy, &facts);
+        none(&effective::weaker(&pod, &once.pod))?;
+        let again = harden_where(&once.pod, &policy, &facts);
+        prop_assert!(again.operations.is_empty(), "a second pass: {}", json!(again.operations));
+        prop_assert_eq!(once.posture, again.posture);
+        let floor = policy.policies()[0].posture.floor.unwrap_or_default();
+        let lowest = if restricted { Posture::Full } else { floor };
+        prop_assert!(once.posture.is_none_or(|posture| posture >= lowest), "{:?}", once.posture);
+        let isolated = once.posture == Some(Posture::Isolated)
+            && policy.policies()[0].mode(RuleId::run_as_non_root).is_in_force();
+        prop_assert!(!isolated || once.pod["spec"]["hostUsers"] == false, "isolated without a user namespace");
+        prop_assert!(nodes || pod["spec"]["hostUsers"] == false || once.pod["spec"]["hostUsers"] != false
+            || policy.policies()[0].mode(RuleId::user_namespace).is_in_force());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Policies: the presets, and any mode for any rule.
 
 use pod_hardener::policy::{Policy, PolicySet, Preset};
+use pod_hardener::posture::{Posture, PosturePolicy};
 use pod_hardener::rules::service_account_token::Scope;
 use pod_hardener::rules::{Mode, RuleId};
 use proptest::collection::vec;
@@ -44,15 +45,25 @@ pub(crate) fn policy() -> BoxedStrategy<Chosen> {
     prop_oneof![2 => presets, 1 => any_modes()].prop_map(Chosen).boxed()
 }
 
+fn posture() -> impl Strategy<Value = PosturePolicy> {
+    let rung = || select(Posture::ALL.to_vec());
+    (rung(), rung(), rung()).prop_map(|(unknown, persistent_volumes, floor)| PosturePolicy {
+        unknown,
+        persistent_volumes,
+        floor: Some(floor),
+    })
+}
+
 fn any_modes() -> impl Strategy<Value = PolicySet> {
     let mode = select(vec![Mode::Off, Mode::Observe, Mode::Default, Mode::Enforce]);
     let modes = vec(mode, RuleId::ALL.len());
-    (modes, any::<bool>(), any::<bool>()).prop_map(|(modes, lenient, more)| {
+    (modes, any::<bool>(), any::<bool>(), posture()).prop_map(|(modes, lenient, more, posture)| {
         let mut document = Preset::Restricted.document();
         let spec = &mut document.spec;
         for (rule, mode) in RuleId::ALL.iter().zip(modes) {
             spec.rules.set_mode(*rule, mode);
         }
+        spec.posture = posture;
         spec.exemptions.require_reason = !lenient;
         if more {
             spec.rules.service_account_token.scope = Scope::All;

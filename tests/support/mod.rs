@@ -6,6 +6,7 @@ use pod_hardener::facts::{Account, Facts, Limit, LimitScope, LimitedResource, Qu
 use pod_hardener::harden::harden;
 use pod_hardener::message;
 use pod_hardener::policy::PolicySet;
+use pod_hardener::posture::Posture;
 use pod_hardener::rules::RuleId;
 use pod_hardener::subject::{Reach, Subject};
 use pod_hardener::view::Pod;
@@ -25,6 +26,8 @@ pub(crate) struct Hardened {
     pub(crate) operations: Vec<Value>,
     /// What the user is told.
     pub(crate) warnings: Vec<String>,
+    /// Where it stands on the ladder.
+    pub(crate) posture: Option<Posture>,
     /// The rules from which an exemption was honoured for the pod or one of its containers.
     pub(crate) exempted: Vec<&'static str>,
 }
@@ -92,6 +95,7 @@ pub(crate) fn harden_where(pod: &Value, policies: &PolicySet, facts: &Facts<'_>)
         pod: apply(pod, &operations),
         operations: serde_json::from_slice(&operations).expect("a list"),
         warnings: message::warnings(&hardened, &subject),
+        posture: hardened.posture,
         exempted: hardened.exemptions.rules().iter().map(RuleId::as_str).collect(),
     }
 }

@@ -190,24 +190,27 @@ mod tests {
         1clap v4.6.9\tMIT\n2anyhow v1.0.104\tMIT/Apache-2.0 (*)\n2strsim v0.11.1\tMIT\n1strsim v0.11.1\tMIT\n";
 
     #[test]
-    fn a_tree_says_who_needs_whom() {
-        let linked = parse(TREE).expect("a tree");
+    fn a_tree_says_who_needs_whom() -> anyhow::Result<()> {
+        let linked = parse(TREE)?;
         let needs = |name: &str| {
-            let (_, needed) = linked.iter().find(|(package, _)| package.name == name).expect("there");
-            needed.iter().map(|package| package.name.as_str()).collect::<Vec<_>>()
+            let mut all = linked.iter().filter(|(package, _)| package.name == name);
+            let needed = all.next().map(|(_, needed)| needed).into_iter().flatten();
+            needed.map(|package| package.name.as_str()).collect::<Vec<_>>()
         };
         assert_eq!(linked.len(), 4);
         assert_eq!(needs("pod-hardener"), ["anyhow", "clap", "strsim"]);
         assert_eq!(needs("clap"), ["anyhow", "strsim"]);
         assert!(needs("strsim").is_empty());
         assert!(parse("nonsense").is_err());
+        Ok(())
     }
 
     #[test]
-    fn what_cargo_did_not_check_is_an_error() {
-        let linked = parse("0pod-hardener v0.1.0 (/src)\tApache-2.0\n1nobody v9.9.9\tMIT\n").expect("a tree");
-        assert!(text(&linked).expect_err("unknown").to_string().contains("nobody"));
-        let linked = parse("0pod-hardener v0.1.0 (/src)\tas you like it\n").expect("a tree");
+    fn what_cargo_did_not_check_is_an_error() -> anyhow::Result<()> {
+        let linked = parse("0pod-hardener v0.1.0 (/src)\tApache-2.0\n1nobody v9.9.9\tMIT\n")?;
+        assert!(text(&linked).is_err_and(|error| error.to_string().contains("nobody")));
+        let linked = parse("0pod-hardener v0.1.0 (/src)\tas you like it\n")?;
         assert!(text(&linked).is_err());
+        Ok(())
     }
 }

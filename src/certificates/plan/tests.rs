@@ -309,6 +309,21 @@ fn whoever_asks_gets_a_new_one() {
 }
 
 #[test]
+fn who_remembers_nothing_looks_first_whom_the_webhooks_trust() {
+    let by_hand = World::at_peace(1);
+    let only_certificate = Held { authorities: Vec::new(), key: None, ..by_hand.held().clone() };
+    for secret in [None, Some(&only_certificate)] {
+        let (name, now) = (NAME, by_hand.now);
+        let unknown = Situation { now, lives: LIVES, name, secret, good: None, calls: None, settled: None };
+        assert_eq!(next(&unknown), Next::Idle);
+        let known = Situation { calls: Some(&by_hand.calls), ..unknown };
+        let Next::Write(change) = next(&known) else { panic!("nothing is written") };
+        assert_eq!(change.authorities, by_hand.held().authorities);
+        assert_eq!(change.leaf.as_ref(), secret.map(|_| by_hand.leaf()), "what is trusted stays in service");
+    }
+}
+
+#[test]
 fn nothing_by_a_new_authority_while_a_configuration_is_unknown() {
     let mut world = World::at_peace(1);
     world.secret.as_mut().expect("a Secret").renew = Some(Renew::Authority);

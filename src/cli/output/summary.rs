@@ -9,12 +9,13 @@ use super::{Hardened, names};
 use crate::cli::say::printable;
 
 /// What is listed, most wanted first; what was secure from the start is not.
-const LISTED: [RuleResult; 5] = [
+const LISTED: [RuleResult; 6] = [
     RuleResult::Injected,
     RuleResult::Replaced,
     RuleResult::Observed,
     RuleResult::Impossible,
     RuleResult::Exempted,
+    RuleResult::Lowered,
 ];
 
 /// Over all files.

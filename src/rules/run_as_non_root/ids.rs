@@ -2,6 +2,7 @@
 
 use super::{Params, Strategy};
 use crate::facts::Space;
+use crate::profiles::{ImageUser, Profile};
 
 /// The namespace's uids on OpenShift.
 pub(crate) const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
@@ -9,26 +10,35 @@ pub(crate) const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
 const SUPPLEMENTAL_GROUPS: &str = "openshift.io/sa.scc.supplemental-groups";
 
 /// What to set where nothing is.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ids {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ids<'v> {
     pub(super) user: i64,
     /// `None`: the image's own group.
     pub(super) group: Option<i64>,
     /// Where the author wrote 0 and policy replaces it.
     pub(super) instead_of_root: i64,
     pub(super) fs_group: Option<i64>,
+    /// Whether the image's own user, which it names by number, is to stay.
+    pub(super) image_user: bool,
     /// Said beside the uid where it is not from where policy wants it.
     remark: &'static str,
+    /// Whether they are policy's own, for which an image's profile may know better ones.
+    fixed: bool,
+    /// The profile that they are from.
+    profile: &'v str,
 }
 
-impl Ids {
+impl<'v> Ids<'v> {
     pub(super) fn new(params: &Params, space: Option<&Space>) -> Self {
         let fixed = Self {
             user: params.run_as_user,
             group: Some(params.run_as_group),
             instead_of_root: params.run_as_group,
             fs_group: params.fs_group,
+            image_user: false,
             remark: "",
+            fixed: true,
+            profile: "",
         };
         if params.strategy == Strategy::Fixed {
             return fixed;
@@ -46,12 +56,40 @@ impl Ids {
         let groups = annotation(SUPPLEMENTAL_GROUPS).map_or(Some(user), |blocks| {
             first_of(blocks.split(',').next().unwrap_or_default())
         });
-        Self { user, group: None, fs_group: fixed.fs_group.or(groups), ..fixed }
+        Self { user, group: None, fs_group: fixed.fs_group.or(groups), fixed: false, ..fixed }
+    }
+
+    /// Those of an image that is known, where policy's own would be taken.
+    pub(super) fn of(&self, profile: Option<&'v Profile>) -> Self {
+        match profile.filter(|_| self.fixed) {
+            Some(profile) => Self {
+                user: profile.facts.user.unwrap_or(self.user),
+                group: profile.facts.group.or(self.group),
+                image_user: profile.facts.image_user == Some(ImageUser::Numeric),
+                profile: if profile.facts.user.is_some() { &profile.name } else { "" },
+                ..self.clone()
+            },
+            None => self.clone(),
+        }
+    }
+
+    /// Whether a container of that image would run as the image's own user with them.
+    pub(super) fn is_images_own(&self, profile: Option<&Profile>) -> bool {
+        let facts = profile.filter(|_| self.fixed).map(|profile| &profile.facts);
+        facts.is_some_and(|facts| match facts.image_user {
+            Some(ImageUser::Numeric) => true,
+            Some(ImageUser::Named) => facts.user.is_some(),
+            Some(ImageUser::Root) | None => false,
+        })
     }
 
     /// The uid for people.
     pub(super) fn named(&self, user: i64) -> String {
-        let remark = if user == self.user { self.remark } else { "" };
+        let own = user == self.user;
+        if own && !self.profile.is_empty() {
+            return format!("{user}, by profile {}", self.profile);
+        }
+        let remark = if own { self.remark } else { "" };
         format!("{user}{remark}")
     }
 }
@@ -74,7 +112,7 @@ fn first_of(block: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn ids(annotations: &[(&str, &str)]) -> Ids {
+    fn ids(annotations: &[(&str, &str)]) -> Ids<'static> {
         let annotations = annotations.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let space = Space { annotations, ..Space::default() };
         let params = Params { strategy: Strategy::NamespaceRange, ..Params::default() };

@@ -66,6 +66,8 @@ fn cases() -> Vec<Case> {
         json!([{"name": "work", "mountPath": "/work/../data"}]);
     let mut odd_name = plain();
     odd_name["spec"]["containers"][0]["name"] = json!("a--b");
+    let mut known = plain();
+    known["spec"]["containers"][0]["image"] = json!("nginx:1");
     let mut many = plain();
     let containers: Vec<Value> =
         (0..1500).map(|number| json!({"name": format!("c{number}"), "image": "image:1"})).collect();
@@ -110,6 +112,7 @@ fn cases() -> Vec<Case> {
             json!({"limits": [{"type": "Container", "max": {"memory": "64Mi"}}]}),
             plain(),
         ),
+        case("images", RESTRICTED, Value::Null, known),
         case(
             "namespace-range",
             "{preset: restricted, rules: {run-as-non-root: {strategy: namespace-range}}}",
@@ -141,7 +144,12 @@ async fn every_exception(fixture: Arc<Fixture>) {
                 let policy = policy(&format!("case-{}", case.exception), case.policy);
                 let differs = async |native: &Namespace| {
                     account(native).await;
-                    differs([native, plain], PolicySet::new(vec![policy.clone()]), &case).await
+                    let policies = if case.exception == "images" {
+                        PolicySet::new(vec![policy.clone()])
+                    } else {
+                        super::without_images(policy.clone())
+                    };
+                    differs([native, plain], policies, &case).await
                 };
                 if !with_native(&fixture, &policy, None, Server::None, differs).await {
                     wrong.push(case.exception);
@@ -179,7 +187,7 @@ async fn differs(namespaces: [&Namespace; 2], policies: PolicySet, case: &Case) 
 /// With a day to go by, an exemption counts as it does for the engine on that day.
 async fn dates(fixture: Arc<Fixture>) {
     let policy = policy("dates", "{preset: restricted, exemptions: {maxDays: 365}}");
-    let policies = PolicySet::new(vec![super::only_applied(&policy)]);
+    let policies = super::without_images(super::only_applied(&policy));
     let ends = [
         "2027-06-30",
         "2027-06-31",

@@ -5,39 +5,48 @@ use anyhow::{Context, Result, bail};
 use super::{COMMAND, Page};
 use crate::run;
 
+/// What a namespaced object of the base says, and of the release.
+const NAMESPACE: [&str; 2] = ["namespace: pod-hardener\n", "namespace: {{ .Release.Namespace }}\n"];
+
 const LABELS: &str = "  labels:\n    {{- include \"pod-hardener.labels\" . | nindent 4 }}\n";
+
+const SELF_MANAGED: &str = "components/self-managed/rbac.yaml";
 
 /// What of a file's text becomes what.
 type Change = (&'static str, String);
 
-/// The pages. `definition` is the custom resource's.
+/// The pages. `definition` is that of the custom resources.
 pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
+    let role = [after("metadata:\n  name: pod-hardener-webhook\n", LABELS)];
+    let self_managed = where_it_is("eq .Values.certificates.mode \"self-managed\"", &source(SELF_MANAGED)?);
     Ok(vec![
-        page(
-            "crd",
-            &format!("{{{{- if .Values.crd.install }}}}\n{definition}{{{{- end }}}}\n"),
-            &of_definition(),
-        )?,
-        page("role", &base("role")?, &[after("metadata:\n  name: pod-hardener-webhook\n", LABELS)])?,
-        page("webhook", &base("webhook")?, &of_webhooks())?,
+        page("crd", &where_it_is(".Values.crd.install", definition), &of_definition())?,
+        page("role", &source("base/role.yaml")?, &role)?,
+        page("certificates-rbac", &self_managed, &of_self_managed())?,
+        page("webhook", &source("base/webhook.yaml")?, &of_webhooks())?,
     ])
+}
+
+/// A template that is empty where this is not so.
+fn where_it_is(condition: &str, text: &str) -> String {
+    format!("{{{{- if {condition} }}}}\n{text}{{{{- end }}}}\n")
 }
 
 fn page(name: &str, text: &str, changes: &[Change]) -> Result<Page> {
     let mut text = text.to_owned();
     for (from, to) in changes {
         if !text.contains(from) {
-            bail!("the base's {name}.yaml is without {from:?}");
+            bail!("what {name}.yaml of the chart is made from is without {from:?}");
         }
         text = text.replace(from, to);
     }
     let path = format!("manifests/chart/templates/{name}.yaml");
-    let head = format!("{{{{- /* manifests/base, by `{COMMAND}`: change it there. */}}}}\n");
+    let head = format!("{{{{- /* From what kustomize reads, by `{COMMAND}`: change it there. */}}}}\n");
     Ok(Page { path, text: format!("{head}{text}") })
 }
 
-fn base(name: &str) -> Result<String> {
-    let path = format!("manifests/base/{name}.yaml");
+fn source(name: &str) -> Result<String> {
+    let path = format!("manifests/{name}");
     std::fs::read_to_string(run::root().join(&path)).with_context(|| format!("cannot read {path}"))
 }
 
@@ -45,10 +54,18 @@ fn after(line: &'static str, more: &str) -> Change {
     (line, format!("{line}{more}"))
 }
 
-fn of_definition() -> [Change; 1] {
+fn of_definition() -> [Change; 2] {
     let keep =
         "  {{- if .Values.crd.keep }}\n  annotations:\n    helm.sh/resource-policy: keep\n  {{- end }}\n";
-    [after("metadata:\n  name: hardeningpolicies.pod-hardener.dev\n", &format!("{LABELS}{keep}"))]
+    let more = format!("{LABELS}{keep}");
+    [
+        after("metadata:\n  name: hardeningpolicies.pod-hardener.dev\n", &more),
+        after("metadata:\n  name: imageprofiles.pod-hardener.dev\n", &more),
+    ]
+}
+
+fn of_self_managed() -> [Change; 2] {
+    [after("metadata:\n  name: pod-hardener-certificates\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
 }
 
 fn of_webhooks() -> [Change; 6] {
@@ -57,7 +74,7 @@ fn of_webhooks() -> [Change; 6] {
                     - {{ .Release.Namespace }}\n";
     [
         after("metadata:\n  name: pod-hardener\n", &format!("{LABELS}{injection}")),
-        ("      namespace: pod-hardener\n", "      namespace: {{ .Release.Namespace }}\n".to_owned()),
+        (NAMESPACE[0], NAMESPACE[1].to_owned()),
         after("      port: 443\n", "    {{- include \"pod-hardener.caBundle\" . }}\n"),
         ("      - kube-system\n      - pod-hardener\n", excluded.to_owned()),
         ("timeoutSeconds: 2\n", "timeoutSeconds: {{ .Values.webhook.timeoutSeconds }}\n".to_owned()),

@@ -4,11 +4,14 @@
 use anyhow::{Context, Result};
 use pod_hardener::authority::policy::{Action, Settings, documents};
 use pod_hardener::docs::crd::{PLURAL, policy_crd};
+use pod_hardener::docs::profiles::{PROFILES_PLURAL, profile_crd, profile_schema};
 use pod_hardener::docs::schema::policy_schema;
 use pod_hardener::manifest::to_yaml;
-use pod_hardener::policy::Preset;
+use pod_hardener::policy::{Preset, Texts};
+use pod_hardener::profiles;
 
 use super::{COMMAND, Page, chart};
+use crate::run;
 
 pub(super) fn pages() -> Result<Vec<Page>> {
     let mut pages = Preset::ALL.into_iter().map(preset_page).collect::<Result<Vec<Page>>>()?;
@@ -18,9 +21,27 @@ pub(super) fn pages() -> Result<Vec<Page>> {
         "# Policies as objects of the cluster: docs/policy.md. Written by `{COMMAND}`.\n{}",
         to_yaml(&policy_crd())
     );
-    pages.extend(chart::pages(&crd)?);
-    pages.push(Page { path: format!("manifests/base/crd/{PLURAL}.yaml"), text: crd });
+    let of_profiles = format!(
+        "# Facts about images as objects of the cluster: docs/profiles.md. Written by `{COMMAND}`.\n{}",
+        to_yaml(&profile_crd())
+    );
+    pages.extend(chart::pages(&format!("{crd}---\n{of_profiles}"))?);
+    for (plural, text) in [(PLURAL, crd), (PROFILES_PLURAL, of_profiles)] {
+        pages.push(Page { path: format!("manifests/base/crd/{plural}.yaml"), text });
+    }
+    pages.push(Page { path: "policies/images/schema.json".to_owned(), text: profile_schema() });
+    pages.push(library()?);
     Ok(pages)
+}
+
+/// `policies/images/` in one text, as the program carries it.
+fn library() -> Result<Page> {
+    let texts = Texts::read(&run::root().join("policies/images"))?;
+    let library = profiles::load(&texts)?.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page {
+        path: "src/profiles/library.json".to_owned(),
+        text: format!("[\n{}\n]\n", library.join(",\n")),
+    })
 }
 
 fn exemption_policy() -> Page {

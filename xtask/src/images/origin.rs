@@ -18,7 +18,9 @@ pub(super) struct Origin {
 impl Origin {
     /// The commit that is checked out. Of what is not committed it says so, and takes the commit's time.
     pub(super) fn of_checkout() -> Result<Self> {
-        let git = |args: &[&str]| run::read(Command::new("git").args(args).current_dir(run::root()));
+        let git = |args: &[&str]| {
+            run::read(Command::new("git").args(args).env("TZ", "UTC").current_dir(run::root()))
+        };
         // Without the history, as in an archive of the sources, nobody knows.
         let Ok(shown) =
             git(&["show", "--no-patch", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%H %ct %cd"])
