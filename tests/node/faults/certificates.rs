@@ -104,7 +104,8 @@ pub(super) async fn pause_leader(fixture: Arc<Fixture>) -> Instant {
         lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
     };
     let before = leader().await;
-    let process = processes::of(&before);
+    // The pod's name, and what tells two runs of it apart.
+    let process = processes::of(before.split('_').next().unwrap_or_default());
     kill_process(process, Signal::STOP).expect("a process");
     until("another leads", async || leader().await != before).await;
     sleep(Duration::from_secs(3)).await;

@@ -141,7 +141,7 @@ impl Proxy {
 
 async fn serve(acceptor: TlsAcceptor, stream: TcpStream, way: Way, calls: Arc<AtomicUsize>) {
     let Ok(mut stream) = acceptor.accept(stream).await else { return };
-    if matches!(way, Way::Garbage) && calls.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+    if matches!(way, Way::Garbage) && calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
         // Not even HTTP. That the API server is not there to hear it is fine.
         let _ = stream.write_all(&[0xff; 512]).await;
         return;
