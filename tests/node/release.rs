@@ -20,7 +20,8 @@ async fn by_helm(fixture: Arc<Fixture>) {
         "mutatingwebhookconfiguration,validatingwebhookconfiguration",
         "pod-hardener",
     ]);
-    fixture.kubectl(&["delete", "-k", folder.to_str().expect("UTF-8"), "--timeout=120s"]);
+    let folder = folder.to_str().expect("UTF-8");
+    fixture.kubectl(&["delete", "-k", folder, "--ignore-not-found", "--timeout=120s"]);
     until_gone(&fixture).await;
 
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
