@@ -207,7 +207,7 @@ fn no_lower_than_policy_and_pod_security_let_it() {
         assert_eq!(posture, expected, "{image}, {policy}");
         let context = &after["spec"]["containers"][0]["securityContext"];
         assert_eq!(context["runAsNonRoot"] == true, expected == "full", "{image}, {policy}");
-        assert_eq!(context["seccompProfile"].is_null() && after["spec"]["securityContext"].is_null(), false);
+        assert!(!(context["seccompProfile"].is_null() && after["spec"]["securityContext"].is_null()));
     }
 }
 

@@ -264,7 +264,8 @@ pub(crate) fn changes_user(
         return false;
     }
     let now = own_identity(desk, number).or(pod_identity(desk));
-    if now.user == Some(0) || now.non_root == Some(false) {
+    // A uid of the author's own stays, whatever stands beside it.
+    if now.user == Some(0) || (now.user.is_none() && now.non_root == Some(false)) {
         return mode == Mode::Enforce;
     }
     let chosen = now.user.is_some() || now.non_root == Some(true);

@@ -115,7 +115,7 @@ pub(crate) fn review() -> Value {
                 "apiVersion": "v1",
                 "kind": "Pod",
                 "metadata": {"name": "web", "namespace": "shop"},
-                "spec": {"containers": [{"name": "web", "image": "nginx"}]},
+                "spec": {"containers": [{"name": "web", "image": "shop"}]},
             },
             "oldObject": null,
             "dryRun": false,
