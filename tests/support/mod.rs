@@ -27,6 +27,7 @@ pub(crate) struct Hardened {
     /// What the user is told.
     pub(crate) warnings: Vec<String>,
     /// Where it stands on the ladder.
+    #[allow(dead_code, reason = "not every target that shares this file looks at it")]
     pub(crate) posture: Option<Posture>,
     /// The rules from which an exemption was honoured for the pod or one of its containers.
     pub(crate) exempted: Vec<&'static str>,
