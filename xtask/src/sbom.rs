@@ -39,8 +39,11 @@ pub(crate) fn check() -> Result<()> {
     let text = text(&linked)?;
     let read = Bom::parse_from_json(text.as_bytes()).context("what was written cannot be read")?;
     ensure!(read.validate_version(SpecVersion::V1_5).passed(), "what was written is no CycloneDX 1.5");
+    // What it is about stands apart from what that is made of.
+    let subject = read.metadata.and_then(|metadata| metadata.component);
     let components = read.components.map(|components| components.0).unwrap_or_default();
-    let named: BTreeSet<String> = components.iter().map(|component| component.name.to_string()).collect();
+    let named: BTreeSet<String> =
+        components.iter().chain(&subject).map(|component| component.name.to_string()).collect();
     for package in linked.keys() {
         ensure!(named.contains(&package.name), "{} is not in the bill of materials", package.name);
     }
