@@ -87,10 +87,14 @@ async fn older_newer_adopted(fixture: Arc<Fixture>) {
     assert_eq!(is_exempt("older").await, Ok(false));
 
     let path = format!("{DEPLOYMENTS}/older");
-    let mut adopted = api.get(&path).await.expect("the Deployment").object;
-    adopted["spec"]["template"]["metadata"]["annotations"]["pod-hardener.dev/exempt-adopted"] =
-        bound["metadata"]["uid"].clone();
-    api.replace(&path, &adopted).await.expect("its adoption");
+    // The controller writes the status meanwhile.
+    until_ok("its adoption", async || {
+        let mut adopted = api.get(&path).await.map_err(|refused| refused.message)?.object;
+        adopted["spec"]["template"]["metadata"]["annotations"]["pod-hardener.dev/exempt-adopted"] =
+            bound["metadata"]["uid"].clone();
+        api.replace(&path, &adopted).await.map(drop).map_err(|refused| refused.message)
+    })
+    .await;
     until_ok("adopted, it is exempted", async || {
         let pods = pods(&api, "older").await;
         let is_exempt = |pod: &Value| pod["metadata"]["labels"][EXEMPTED] == "true";

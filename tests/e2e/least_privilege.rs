@@ -319,10 +319,11 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
     cluster.stop();
 }
 
-/// The custom resource, and a policy in force for no namespace that there is.
+/// The custom resources, and a policy in force for no namespace that there is.
 async fn define_policies(cluster: &Cluster) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/crd/hardeningpolicies.yaml");
-    let output = cluster.kubectl(&["create", "-f", file.to_str().expect("UTF-8")]).output().expect("kubectl");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/crd");
+    let output =
+        cluster.kubectl(&["create", "-f", folder.to_str().expect("UTF-8")]).output().expect("kubectl");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     until_ok("a policy can be created", async || create_policy(cluster).await).await;
 }
