@@ -7,6 +7,7 @@
 pub mod annotation;
 pub mod authority;
 pub mod backstop;
+mod cel;
 pub mod certificates;
 pub mod cluster;
 mod compensation;

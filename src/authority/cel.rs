@@ -3,19 +3,15 @@
 //! A check of the authorizer costs 350,000 of the 1,000,000 that an expression may cost, and of the 10,000,000 that all
 //! may: so each rule has a validation of its own, everything else is in variables, and each is cheap.
 
-use super::looks::{Look, cel_list, looks};
+use super::looks::{Look, looks};
 use super::policy::Settings;
 use super::{GROUP, controllers, scope};
 use crate::annotation::{EXEMPTING, MIRROR};
+use crate::cel::{list, text};
 use crate::rules::{RuleId, RuleSet};
 
 const _: () =
     assert!(RuleId::ALL.len() <= 28, "28 checks of the authorizer are all that a policy can pay for");
-
-/// A text in CEL.
-pub(crate) fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
-}
 
 /// The variable of a rule: a list with the reason for which the rule is demanded, or nothing.
 fn variable_of(rule: RuleId) -> String {
@@ -55,9 +51,9 @@ pub(super) fn match_conditions(settings: &Settings) -> [(&'static str, String); 
         "request.kind.kind == 'Namespace' || request.?subResource.orValue('') != '' || \
          !({username} in {} || {username} in {} && dyn(object).?metadata.?ownerReferences.orValue([]).exists(o, \
          o.?controller.orValue(false) && o.apiVersion + '/' + o.kind in {}))",
-        format_args!("[{}]", texts(&settings.trusted_controllers)),
-        cel_list(controllers::USERS),
-        cel_list(owners.iter().map(String::as_str)),
+        list(settings.trusted_controllers.iter().map(String::as_str)),
+        list(controllers::USERS),
+        list(owners.iter().map(String::as_str)),
     );
     // Static pods run whatever the API server says of their mirrors.
     let mirror = format!(
@@ -71,11 +67,6 @@ pub(super) fn match_conditions(settings: &Settings) -> [(&'static str, String); 
         ("not-carried-on-by-a-controller", carried_on),
         ("not-the-mirror-of-a-static-pod", mirror),
     ]
-}
-
-fn texts(all: &[String]) -> String {
-    let quoted: Vec<String> = all.iter().map(|one| text(one)).collect();
-    quoted.join(", ")
 }
 
 /// What the validations share, by name.
@@ -128,7 +119,7 @@ pub(super) fn variables(settings: &Settings) -> Vec<(String, String)> {
 /// Each exemption: whose, from which rules, on which terms.
 fn exemptions(notes: &str, prefix: &str) -> String {
     let pods = text(&format!("{prefix}/exempt"));
-    let names = |rules: RuleSet| cel_list(rules.iter().map(RuleId::as_str));
+    let names = |rules: RuleSet| list(rules.iter().map(RuleId::as_str));
     let beside = |suffix: &str| {
         let own = format!("k + '{suffix}'");
         let of_pod = text(&format!("{prefix}/exempt{suffix}"));
@@ -170,7 +161,8 @@ fn touched(pin_images: bool) -> String {
 fn everything(prefix: &str) -> String {
     let starts = text(&format!("{prefix}/"));
     let exempting: Vec<String> = EXEMPTING.iter().map(|name| format!("{prefix}/{name}")).collect();
-    let is_other = format!("k.startsWith({starts}) && !(k in [{}])", texts(&exempting));
+    let is_other =
+        format!("k.startsWith({starts}) && !(k in {})", list(exempting.iter().map(String::as_str)));
     let differs = |of: &str, is_ours: &str| {
         let labels = |object: &str| format!("variables.{object}.?metadata.?{of}.orValue({{}})");
         let (new, old) = (labels("pod"), labels("oldPod"));

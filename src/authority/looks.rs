@@ -75,9 +75,3 @@ fn cel_words(all: &[(String, &str)]) -> String {
     let each: Vec<String> = all.iter().map(|(is_so, word)| format!("({is_so} ? ['{word}'] : [])")).collect();
     each.join(" + ")
 }
-
-/// A list of texts in CEL.
-pub(crate) fn cel_list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
-    let quoted: Vec<String> = texts.into_iter().map(|text| format!("'{text}'")).collect();
-    format!("[{}]", quoted.join(", "))
-}

@@ -7,9 +7,6 @@ mod looks;
 pub mod policy;
 mod scope;
 
-pub(crate) use cel::text as cel_text;
-pub(crate) use looks::cel_list;
-
 use crate::annotation::EXEMPTING;
 use crate::rules::{RuleId, RuleSet};
 use crate::view::{Container, ContainerType, Metadata, Pod};

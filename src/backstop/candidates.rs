@@ -1,6 +1,6 @@
 //! The policies that may decide, each under a name of its own.
 
-use crate::authority::{cel_list, cel_text};
+use crate::cel::{list, text};
 use crate::policy::{Policy, PolicySet};
 use crate::rules::RuleSet;
 
@@ -109,8 +109,8 @@ impl<'p> Candidates<'p> {
         let Some((mut expression, _)) = groups.pop() else { return "''".to_owned() };
         for (value, keys) in groups {
             let is_it = match keys.as_slice() {
-                [key] => format!("variables.policy == {}", cel_text(key)),
-                keys => format!("variables.policy in [{}]", texts(keys.iter().copied())),
+                [key] => format!("variables.policy == {}", text(key)),
+                keys => format!("variables.policy in {}", list(keys.iter().copied())),
             };
             expression = format!("{is_it} ? {value} : {expression}");
         }
@@ -119,12 +119,6 @@ impl<'p> Candidates<'p> {
 
     /// A list of rules by policy.
     pub(super) fn rules(&self, of: impl Fn(&Policy) -> RuleSet) -> String {
-        self.by_policy(|policy| cel_list(of(policy).iter().map(crate::rules::RuleId::as_str)))
+        self.by_policy(|policy| list(of(policy).iter().map(crate::rules::RuleId::as_str)))
     }
-}
-
-/// Texts in CEL, separated by commas.
-pub(super) fn texts<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
-    let quoted: Vec<String> = all.into_iter().map(cel_text).collect();
-    quoted.join(", ")
 }

@@ -5,7 +5,7 @@ use super::shared::{
     bare, capabilities as names, covers, covers_all, each, either, has_fixed_ids, is_enforced, is_id,
     may_be_root, of_pod, on_linux, own, texts_by,
 };
-use crate::authority::cel_list;
+use crate::cel::list;
 use crate::rules::selinux as selinux_rule;
 use crate::tuning::FORBIDDEN;
 
@@ -160,7 +160,7 @@ fn lacks_a_path() -> String {
     );
     let forbidden = format!(
         "{}.exists(r, p == r || p.startsWith(r + '/') || '/var' + p == r || ('/var' + p).startsWith(r + '/'))",
-        cel_list(FORBIDDEN)
+        list(FORBIDDEN)
     );
     let taken = "c.?volumeMounts.orValue([]).map(m, string(m.mountPath)) + \
                  c.?volumeDevices.orValue([]).map(d, string(d.devicePath))";
@@ -200,7 +200,7 @@ pub(super) fn selinux() -> String {
     let forbidden = |options: &str| {
         format!(
             "!({options}.?type.orValue('') in {}) || {options}.?user.orValue('') != '' || {options}.?role.orValue('') != ''",
-            cel_list(selinux_rule::ALLOWED)
+            list(selinux_rule::ALLOWED)
         )
     };
     let pod = format!("{} && ({})", covers_all(RULE), forbidden("variables.context.?seLinuxOptions"));

@@ -2,7 +2,7 @@
 
 use super::candidates::Candidates;
 use crate::annotation::HARDENED;
-use crate::authority::cel_list;
+use crate::cel::list;
 use crate::policy::Compensation;
 use crate::posture::Posture;
 use crate::rules::{RuleId, RuleSet};
@@ -100,7 +100,7 @@ fn written(notes: &str, of_containers: bool) -> String {
     } else {
         format!("k == {pods}")
     };
-    let names = |rules: RuleSet| cel_list(rules.iter().map(RuleId::as_str));
+    let names = |rules: RuleSet| list(rules.iter().map(RuleId::as_str));
     let of_one: RuleSet = RuleId::ALL.iter().copied().filter(|rule| !rule.meta().pod_wide).collect();
     let beside = |suffix: &str| {
         format!(

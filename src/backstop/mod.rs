@@ -19,8 +19,9 @@ use k8s_openapi::api::admissionregistration::v1::{
 use serde_json::{Value, json};
 
 use crate::annotation::MIRROR;
+use crate::authority::controllers;
 use crate::authority::policy::Action;
-use crate::authority::{cel_text, controllers};
+use crate::cel::text;
 use crate::policy::PolicySet;
 use crate::rules::RuleId;
 use candidates::Candidates;
@@ -62,8 +63,8 @@ fn spec(policies: &PolicySet) -> Value {
     // Static pods run whatever the API server says of their mirrors.
     let mirror = format!(
         "!({} in dyn(object).?metadata.?annotations.orValue({{}}) && {} in request.userInfo.?groups.orValue([]))",
-        cel_text(MIRROR),
-        cel_text(controllers::NODES),
+        text(MIRROR),
+        text(controllers::NODES),
     );
     let variables = variables(&Candidates::new(policies));
     let variables: Vec<Value> = variables

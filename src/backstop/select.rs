@@ -1,7 +1,8 @@
 //! Which policy decides, in CEL: as [`PolicySet::select`](crate::policy::PolicySet::select) does it.
 
-use super::candidates::{Candidates, texts};
-use crate::authority::{GROUP, cel_list, cel_text, controllers};
+use super::candidates::Candidates;
+use crate::authority::{GROUP, controllers};
+use crate::cel::{list, text};
 use crate::policy::{POLICY_LABEL, Selector};
 use crate::rules::{RuleId, RuleSet};
 
@@ -10,7 +11,7 @@ type Variable = (String, String);
 /// Up to `policy`, the key of the policy that decides.
 pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<Variable> {
     let named = |name: &str, expression: String| (name.to_owned(), expression);
-    let label = format!("variables.labels[?{}].orValue('')", cel_text(POLICY_LABEL));
+    let label = format!("variables.labels[?{}].orValue('')", text(POLICY_LABEL));
     let mut all = vec![
         named("labels", "dyn(namespaceObject).?metadata.?labels.orValue({})".to_owned()),
         named("pod", "dyn(object)".to_owned()),
@@ -20,8 +21,8 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<Variable> {
         named(
             "label",
             format!(
-                "[{label}].map(l, l in [{}] ? l : '')[0]",
-                texts(candidates.names.iter().map(String::as_str))
+                "[{label}].map(l, l in {} ? l : '')[0]",
+                list(candidates.names.iter().map(String::as_str))
             ),
         ),
     ];
@@ -37,7 +38,7 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<Variable> {
     ));
     let weakens = |pair: &super::candidates::Pair| {
         let rules: Vec<&str> = pair.weakens.iter().map(RuleId::as_str).collect();
-        cel_text(&rules.join(","))
+        text(&rules.join(","))
     };
     all.push(named("weakens", format!("{}.split(',')", by_pair(candidates, weakens, "''"))));
     all.extend(granting(candidates));
@@ -45,9 +46,7 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<Variable> {
         "policy",
         by_pair(
             candidates,
-            |pair| {
-                format!("(variables.granted ? {} : {})", cel_text(&pair.granted), cel_text(&pair.withheld))
-            },
+            |pair| format!("(variables.granted ? {} : {})", text(&pair.granted), text(&pair.withheld)),
             "variables.picked",
         ),
     ));
@@ -64,10 +63,9 @@ fn containers(spec: &str) -> String {
 /// The first policy whose selector matches; those by which the pod's author chooses only where `tenants`.
 fn first_of(candidates: &Candidates<'_>, tenants: bool) -> String {
     let tried = candidates.loaded.iter().filter(|policy| tenants || !policy.selector.is_tenants());
-    let tried: Vec<String> = tried
-        .map(|policy| format!("{} ? {} : ''", matches(&policy.selector), cel_text(&policy.name)))
-        .collect();
-    format!("([{}].filter(n, n != '') + [{}])[0]", tried.join(", "), cel_text(&candidates.fallback))
+    let tried: Vec<String> =
+        tried.map(|policy| format!("{} ? {} : ''", matches(&policy.selector), text(&policy.name))).collect();
+    format!("([{}].filter(n, n != '') + [{}])[0]", tried.join(", "), text(&candidates.fallback))
 }
 
 /// Whether a selector matches.
@@ -77,9 +75,8 @@ fn matches(selector: &Selector) -> String {
     if !namespaces.is_empty() {
         all.push(any(namespaces, "request.namespace"));
     }
-    let label = |of: &str, key: &str, value: &str| {
-        format!("{of}[?{}] == optional.of({})", cel_text(key), cel_text(value))
-    };
+    let label =
+        |of: &str, key: &str, value: &str| format!("{of}[?{}] == optional.of({})", text(key), text(value));
     all.extend(namespace_labels.iter().map(|(key, value)| label("variables.labels", key, value)));
     if !service_accounts.is_empty() {
         all.push(any(service_accounts, &super::shared::account()));
@@ -95,7 +92,7 @@ fn matches(selector: &Selector) -> String {
 /// Whether one of the patterns matches.
 fn any(patterns: &[String], name: &str) -> String {
     let each: Vec<String> = patterns.iter().map(|pattern| glob(pattern)).collect();
-    format!("{name}.matches({})", cel_text(&format!("^(?s:{})$", each.join("|"))))
+    format!("{name}.matches({})", text(&format!("^(?s:{})$", each.join("|"))))
 }
 
 /// The regular expression of a pattern with `*` and `?`.
@@ -123,7 +120,7 @@ fn by_pair(
         .pairs
         .iter()
         .map(|pair| {
-            let (base, picked) = (cel_text(&pair.base), cel_text(&pair.picked));
+            let (base, picked) = (text(&pair.base), text(&pair.picked));
             format!("(variables.base == {base} && variables.picked == {picked} ? [{}] : [])", of(pair))
         })
         .collect();
@@ -153,8 +150,8 @@ fn granting(candidates: &Candidates<'_>) -> Vec<Variable> {
         "variables.isNew && request.userInfo.?username.orValue('') in {} && \
          variables.pod.?metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false) && \
          o.apiVersion + '/' + o.kind in {})",
-        cel_list(controllers::USERS),
-        cel_list(makers.iter().map(String::as_str)),
+        list(controllers::USERS),
+        list(makers.iter().map(String::as_str)),
     );
     let each: Vec<String> = rules
         .iter()

@@ -1,6 +1,7 @@
 //! What the rules share, in CEL: the pod's parts, and what policy wants.
 
-use super::candidates::{Candidates, texts};
+use super::candidates::Candidates;
+use crate::cel::list;
 use crate::policy::Policy;
 use crate::rules::RuleSet;
 use crate::rules::run_as_non_root::{Strategy, UID_RANGE};
@@ -121,5 +122,5 @@ pub(super) fn has_fixed_ids(candidates: &Candidates<'_>) -> String {
 
 /// A list of texts in CEL that depends on the policy.
 pub(super) fn texts_by(candidates: &Candidates<'_>, of: impl Fn(&Policy) -> Vec<String>) -> String {
-    candidates.by_policy(|policy| format!("[{}]", texts(of(policy).iter().map(String::as_str))))
+    candidates.by_policy(|policy| list(of(policy).iter().map(String::as_str)))
 }

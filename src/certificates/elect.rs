@@ -99,13 +99,7 @@ impl Elector {
         if act == Act::Stand {
             return Ok(());
         }
-        let sent = Instant::now();
-        match self.write(act).await {
-            Ok(lease) => {
-                self.lease = Some(lease);
-                self.election.renewed(sent);
-                Ok(())
-            }
+        match self.hold(act).await {
             // Somebody was quicker, or it is gone: what it is now is looked at next time.
             Err(Error::Api(status)) if matches!(status.code, 404 | 409) => {
                 self.lease = None;
@@ -115,17 +109,23 @@ impl Elector {
                 self.lease = self.get().await?;
                 let spec = self.lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
                 match self.election.observe(spec.as_ref(), Instant::now()) {
-                    act @ (Act::Create | Act::Renew) => {
-                        let sent = Instant::now();
-                        self.lease = Some(self.write(act).await?);
-                        self.election.renewed(sent);
+                    act @ (Act::Create | Act::Renew) => self.hold(act).await,
+                    Act::Take | Act::Stand => {
+                        self.election.lost();
+                        Ok(())
                     }
-                    Act::Take | Act::Stand => self.election.lost(),
                 }
-                Ok(())
             }
-            Err(error) => Err(error),
+            other => other,
         }
+    }
+
+    /// Writes the Lease; it is held from the moment it was sent.
+    async fn hold(&mut self, act: Act) -> Result<(), Error> {
+        let sent = Instant::now();
+        self.lease = Some(self.write(act).await?);
+        self.election.renewed(sent);
+        Ok(())
     }
 
     async fn get(&self) -> Result<Option<Lease>, Error> {

@@ -31,7 +31,8 @@ Example:
         /// The policy that serve has: a preset, a file or a folder
         #[arg(long, value_name = "NAME|FILE", default_value = "restricted")]
         policy: String,
-        /// What becomes of a change that the requester may not make
+        /// What becomes of a change that the requester may not make; only where it is denied, the pods of checked
+        /// templates are trusted
         #[arg(long, value_enum, ignore_case = true, default_value_t = Action::Deny)]
         action: Action,
     },
@@ -49,8 +50,8 @@ Examples:
         #[arg(long, value_name = "NAME|FILE", default_value = "restricted")]
         policy: String,
         /// What becomes of a pod that is neither hardened nor exempted
-        #[arg(long, value_enum, ignore_case = true, default_value_t = Consequence::Deny)]
-        action: Consequence,
+        #[arg(long, value_enum, ignore_case = true, default_value_t = Action::Deny)]
+        action: Action,
         /// A namespace in which nothing is denied, such as that of the cluster's network; may be repeated
         #[arg(long, value_name = "NAMESPACE")]
         leave_out: Vec<String>,
@@ -84,28 +85,8 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum Consequence {
-    /// It is denied
-    Deny,
-    /// It passes, with a warning
-    Warn,
-    /// It passes, and the audit log says so
-    Audit,
-}
-
-impl From<Consequence> for policy::Action {
-    fn from(consequence: Consequence) -> Self {
-        match consequence {
-            Consequence::Deny => Self::Deny,
-            Consequence::Warn => Self::Warn,
-            Consequence::Audit => Self::Audit,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(super) enum Action {
-    /// It is denied; only then the pods of checked templates are trusted
+    /// It is denied
     Deny,
     /// It passes, with a warning
     Warn,
@@ -150,7 +131,7 @@ fn exemption_policy(policy: &str, action: Action) -> Result<String, String> {
 
 fn admission_policy(
     policy: &str,
-    action: Consequence,
+    action: Action,
     leave_out: &[String],
     cluster: Option<&Cluster>,
 ) -> anyhow::Result<Result<String, String>> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::cel::{list, text};
 use super::identity::will_not_be_root;
 use super::program::{Program, covers};
+use crate::cel::{list, text};
 use crate::rules::RuleId;
 
 const RULE: RuleId = RuleId::capabilities;

@@ -1,29 +1,5 @@
 //! Pieces of CEL that every part of the native policy is made of.
 
-use std::fmt::Write as _;
-
-/// A text in CEL.
-pub(super) fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('\'');
-    for c in text.chars() {
-        match c {
-            '\'' | '\\' => out.extend(['\\', c]),
-            // Writing to a string cannot fail.
-            c if c.is_control() => drop(write!(out, "\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('\'');
-    out
-}
-
-/// A list of texts in CEL.
-pub(super) fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
-    let texts: Vec<String> = texts.into_iter().map(text).collect();
-    format!("[{}]", texts.join(", "))
-}
-
 /// All of them.
 pub(super) fn all(conditions: &[String]) -> String {
     conditions.join(" && ")

@@ -1,7 +1,8 @@
 //! Rules about single fields of security contexts, in CEL.
 
-use super::cel::{all, any, backwards, remove_if, text};
+use super::cel::{all, any, backwards, remove_if};
 use super::program::{Field, Program, covers, covers_all, settle};
+use crate::cel::{list, text};
 use crate::rules::{RuleId, selinux};
 
 pub(super) fn apply(program: &mut Program<'_>) {
@@ -104,7 +105,7 @@ fn seccomp(program: &mut Program<'_>) {
 
 fn selinux(program: &mut Program<'_>) {
     let rule = RuleId::selinux;
-    let allowed = super::cel::list(selinux::ALLOWED);
+    let allowed = list(selinux::ALLOWED);
     let removals = |covered: &str, context: &str, path: &str| {
         ["type", "user", "role"]
             .map(|field| {

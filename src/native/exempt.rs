@@ -5,8 +5,8 @@
 
 use time::{Date, Duration};
 
-use super::cel::{list, text};
 use crate::annotation::{EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL};
+use crate::cel::{list, text};
 use crate::policy::{Authorization, Compensation, Policy};
 use crate::rules::{RuleId, RuleSet};
 

@@ -5,6 +5,7 @@
 use super::exempt;
 use super::program::{Field, NONE, Program, covers, covers_all, settle};
 use crate::annotation::FS_GROUP;
+use crate::cel::text;
 use crate::rules::RuleId;
 
 const RULE: RuleId = RuleId::run_as_non_root;
@@ -133,7 +134,7 @@ fn groups(program: &mut Program<'_>) {
             super::cel::backwards(list, "x == 0"),
         ));
     }
-    let key = super::cel::text(&format!("{}/{FS_GROUP}", program.policy.annotation_prefix));
+    let key = text(&format!("{}/{FS_GROUP}", program.policy.annotation_prefix));
     let asked = exempt::id(&[key]);
     let otherwise = program.policy.rules.run_as_non_root.fs_group.unwrap_or(-1);
     program.let_be("fsGroup", format!("[{asked}].map(g, g != {NONE} ? g : {otherwise})[0]"));

@@ -21,11 +21,12 @@ pub use exceptions::{EXCEPTIONS, Exception};
 
 use crate::annotation::{MIRROR, RUN_AS_GROUP, RUN_AS_USER};
 use crate::authority::controllers;
+use crate::cel::text;
 use crate::policy::{POLICY_LABEL, Policy, Preset, Selector};
 use crate::rules::run_as_non_root::Strategy;
 use crate::rules::service_account_token::Scope;
 use crate::rules::{RuleId, RuleSet};
-use cel::{any, text};
+use cel::any;
 use exempt::Terms;
 use program::Program;
 

@@ -1,8 +1,9 @@
 //! Rules about the pod as a whole, in CEL.
 
-use super::cel::{any, text};
+use super::cel::any;
 use super::identity::will_not_be_root;
 use super::program::{Program, covers_pod};
+use crate::cel::text;
 use crate::policy::Policy;
 use crate::rules::service_account_token::Scope;
 use crate::rules::{RuleId, unprivileged_ports};

@@ -1,6 +1,7 @@
 //! The native policy as it is put together: named values, and the operations of its one JSON Patch.
 
-use super::cel::{self, text};
+use super::cel;
+use crate::cel::text;
 use crate::policy::Policy;
 use crate::rules::{Mode, RuleId, RuleSet};
 

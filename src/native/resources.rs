@@ -1,7 +1,7 @@
 //! `resources` in CEL: defaults beside what is written.
 
-use super::cel::text;
 use super::program::{Program, covers};
+use crate::cel::{list, text};
 use crate::rules::RuleId;
 use crate::rules::resources::{Defaults, Quantities};
 
@@ -31,7 +31,7 @@ pub(super) fn apply(program: &mut Program<'_>) {
     // A default could exceed what the pod as a whole may have; ephemeral containers may have none.
     let free = "!(r in variables.spec.?resources.?limits.orValue({})) && \
                 !(r in variables.spec.?resources.?requests.orValue({}))";
-    let names = super::cel::list(NAMES);
+    let names = list(NAMES);
     program.let_be("unbounded", format!("{names}.filter(r, {free})"));
     let covered = format!("e.kind != 'ephemeral' && {}", covers(RULE));
     let [requests, limits] =

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::cel::{any, backwards, list, text};
+use super::cel::{any, backwards};
 use super::exempt;
 use super::program::{Program, covers};
 use crate::annotation::WRITABLE_PATHS;
+use crate::cel::{list, text};
 use crate::plan::normalize;
 use crate::rules::RuleId;
 use crate::tuning::FORBIDDEN;

@@ -29,7 +29,7 @@ pub(crate) use selector::glob;
 pub use source::{Source, Texts, together};
 pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
 pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
-pub(crate) use validate::{is_label, validate_sizes};
+pub(crate) use validate::{validate_head, validate_sizes};
 
 use crate::posture::PosturePolicy;
 use crate::rules::{Mode, RuleId, Rules};

@@ -16,15 +16,7 @@ pub const LONGEST_TEXT: usize = 512;
 
 /// What the types cannot say.
 pub(super) fn validate(document: &HardeningPolicy) -> Result<(), String> {
-    if document.api_version != API_VERSION {
-        return Err(format!("apiVersion is `{}`, must be `{API_VERSION}`", document.api_version));
-    }
-    if document.kind != KIND {
-        return Err(format!("kind is `{}`, must be `{KIND}`", document.kind));
-    }
-    if !is_label(&document.metadata.name) {
-        return Err("metadata.name must be 1 to 63 of a-z, 0-9 and -".to_owned());
-    }
+    validate_head(&document.api_version, &document.kind, KIND, &document.metadata.name)?;
     let prefix = &document.spec.annotation_prefix;
     if prefix.len() > 180 || !prefix.split('.').all(is_label) {
         return Err(format!("spec.annotationPrefix `{prefix}` is no DNS name of at most 180 characters"));
@@ -38,8 +30,22 @@ pub(super) fn validate(document: &HardeningPolicy) -> Result<(), String> {
     validate_sizes(&spec, "spec")
 }
 
+/// What every document of ours begins with; `expected` is the kind that is read.
+pub(crate) fn validate_head(api_version: &str, kind: &str, expected: &str, name: &str) -> Result<(), String> {
+    if api_version != API_VERSION {
+        return Err(format!("apiVersion is `{api_version}`, must be `{API_VERSION}`"));
+    }
+    if kind != expected {
+        return Err(format!("kind is `{kind}`, must be `{expected}`"));
+    }
+    if !is_label(name) {
+        return Err("metadata.name must be 1 to 63 of a-z, 0-9 and -".to_owned());
+    }
+    Ok(())
+}
+
 /// A part of a DNS name.
-pub(crate) fn is_label(name: &str) -> bool {
+fn is_label(name: &str) -> bool {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=63).contains(&name.len())
         && name.chars().all(inside)

@@ -3,7 +3,7 @@
 use super::{Content, ImageProfile, KIND, Origin};
 use crate::nearest::nearest;
 use crate::plan::normalize;
-use crate::policy::{API_VERSION, is_label, validate_sizes};
+use crate::policy::{validate_head, validate_sizes};
 use crate::profiles::image::Repository;
 use crate::rules::capabilities::GIVEN;
 use crate::view::is_quantity;
@@ -15,15 +15,7 @@ pub(crate) const MOST_PATHS: usize = 32;
 
 /// Checks a profile as a whole.
 pub(super) fn validate(document: &ImageProfile) -> Result<(), String> {
-    if document.api_version != API_VERSION {
-        return Err(format!("apiVersion is `{}`, must be `{API_VERSION}`", document.api_version));
-    }
-    if document.kind != KIND {
-        return Err(format!("kind is `{}`, must be `{KIND}`", document.kind));
-    }
-    if !is_label(&document.metadata.name) {
-        return Err("metadata.name must be 1 to 63 of a-z, 0-9 and -".to_owned());
-    }
+    validate_head(&document.api_version, &document.kind, KIND, &document.metadata.name)?;
     validate_match(document)?;
     validate_user(document)?;
     validate_paths(document)?;

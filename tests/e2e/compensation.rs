@@ -16,18 +16,6 @@ pub(crate) fn tests() -> Vec<Test> {
 const COMPENSATING: (&str, &str) = ("exemptions", "compensated");
 const POOL: &str = "e2e-pool";
 
-/// A node that nobody runs; what it can is in its status.
-async fn node(namespace: &Namespace, pool: &str, user_namespaces: bool) {
-    let name = format!("{}-{pool}", namespace.name);
-    let handlers = json!([{"name": "", "features": {"userNamespaces": user_namespaces}}]);
-    let node = json!({
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": name, "labels": {POOL: name}},
-        "status": {"runtimeHandlers": handlers},
-    });
-    namespace.api.create("/api/v1/nodes", &node).await.expect("a node");
-}
-
 fn exempted(namespace: &Namespace, pool: &str) -> Value {
     let mut pod = pods::annotated(
         "root",
@@ -43,8 +31,8 @@ fn exempted(namespace: &Namespace, pool: &str) -> Value {
 async fn by_nodes_and_pod_security(fixture: Arc<Fixture>) {
     fixture
         .with_temp_namespace(Server::Choosing, &[COMPENSATING], async |namespace| {
-            node(namespace, "new", true).await;
-            node(namespace, "old", false).await;
+            namespace.node(POOL, "new", true).await;
+            namespace.node(POOL, "old", false).await;
             until_ok("the new node is known", async || {
                 let admitted = namespace.admits(&exempted(namespace, "new")).await.object;
                 let context = &admitted["spec"]["containers"][0]["securityContext"];
@@ -72,7 +60,7 @@ async fn by_nodes_and_pod_security(fixture: Arc<Fixture>) {
     for labels in [&[COMPENSATING, restricted][..], &[COMPENSATING, restricted, version]] {
         fixture
             .with_temp_namespace(Server::Choosing, labels, async |namespace| {
-                node(namespace, "new", true).await;
+                namespace.node(POOL, "new", true).await;
                 // Hardened, so admitted: what compensation leaves, Pod Security would refuse.
                 let admitted = namespace.admits(&exempted(namespace, "new")).await.object;
                 pods::assert_hardened(&admitted);

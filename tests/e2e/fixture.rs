@@ -197,6 +197,18 @@ impl Namespace {
         format!("/api/v1/namespaces/{}/{resource}", self.name)
     }
 
+    /// A node that nobody runs, with that label; what it can is in its status.
+    pub(crate) async fn node(&self, label: &str, pool: &str, user_namespaces: bool) {
+        let name = format!("{}-{pool}", self.name);
+        let handlers = json!([{"name": "", "features": {"userNamespaces": user_namespaces}}]);
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": name, "labels": {label: name}},
+            "status": {"runtimeHandlers": handlers},
+        });
+        self.api.create("/api/v1/nodes", &node).await.expect("a node");
+    }
+
     /// Creates the pod, but for keeping it.
     pub(crate) async fn try_pod(&self, pod: &Value) -> Answer {
         self.api.create(&self.path("pods?dryRun=All"), pod).await

@@ -31,12 +31,17 @@ fn said(output: &std::process::Output) -> String {
 
 /// Installs the definition, or finds it installed.
 pub(crate) async fn install(fixture: &Fixture) {
-    let file = root().join("manifests/base/crd/hardeningpolicies.yaml");
+    define(fixture, "hardeningpolicies", PATH).await;
+}
+
+/// Installs the definition of one of our resources, and waits until they are served.
+pub(crate) async fn define(fixture: &Fixture, plural: &str, path: &str) {
+    let file = root().join(format!("manifests/base/crd/{plural}.yaml"));
     let file = file.to_str().expect("a path that is UTF-8");
     let output = fixture.cluster.kubectl(&["apply", "--server-side", "-f", file]).output().expect("kubectl");
     assert!(output.status.success(), "{}", said(&output));
     let api = fixture.cluster.api(ADMIN);
-    until("HardeningPolicies are served", async || api.get(PATH).await.is_ok()).await;
+    until(&format!("{plural} are served"), async || api.get(path).await.is_ok()).await;
 }
 
 pub(crate) fn document(name: &str, spec: &Value) -> Value {
@@ -51,8 +56,9 @@ pub(crate) fn file(fixture: &Fixture, name: &str, document: &Value) -> PathBuf {
     file
 }
 
-async fn api_server_says(fixture: &Fixture, document: &Value) -> Result<(), String> {
-    let path = format!("{PATH}?dryRun=All&fieldValidation=Strict");
+/// What the API server says of a document of ours; nothing is kept.
+pub(crate) async fn api_server_says(fixture: &Fixture, path: &str, document: &Value) -> Result<(), String> {
+    let path = format!("{path}?dryRun=All&fieldValidation=Strict");
     match fixture.cluster.api(ADMIN).create(&path, document).await {
         Ok(accepted) if accepted.warnings.is_empty() => Ok(()),
         Ok(accepted) => Err(accepted.warnings.join("; ")),
@@ -66,7 +72,7 @@ async fn what_is_shipped_is_accepted(fixture: Arc<Fixture>) {
         let file = root().join("policies").join(format!("{}.yaml", preset.as_str()));
         let text = std::fs::read_to_string(file).expect("a policy");
         let document: Value = serde_saphyr::from_str(&text).expect("YAML");
-        assert_eq!(api_server_says(&fixture, &document).await, Ok(()), "{}", preset.as_str());
+        assert_eq!(api_server_says(&fixture, PATH, &document).await, Ok(()), "{}", preset.as_str());
     }
 }
 
@@ -175,21 +181,23 @@ async fn loader_and_api_server_agree(fixture: Arc<Fixture>) {
     let mut failures = Vec::new();
     for spec in right() {
         let ours = policy::parse_object("table", Some(&spec)).map(|_| ());
-        let theirs = api_server_says(&fixture, &document("table", &spec)).await;
+        let theirs = api_server_says(&fixture, PATH, &document("table", &spec)).await;
         if ours.is_err() || theirs.is_err() {
             failures.push(format!("{spec}: ours {ours:?}, theirs {theirs:?}"));
         }
     }
     for (spec, field) in wrong() {
         let ours = policy::parse_object("table", Some(&spec)).err().unwrap_or_default();
-        let theirs = api_server_says(&fixture, &document("table", &spec)).await.err().unwrap_or_default();
+        let theirs =
+            api_server_says(&fixture, PATH, &document("table", &spec)).await.err().unwrap_or_default();
         if !ours.contains(field) || !theirs.contains(field) {
             failures.push(format!("{spec}: ours {ours:?}, theirs {theirs:?}"));
         }
     }
     for name in ["a.b".to_owned(), "x".repeat(64)] {
         let ours = policy::parse_object(&name, None).err().unwrap_or_default();
-        let theirs = api_server_says(&fixture, &document(&name, &json!({}))).await.err().unwrap_or_default();
+        let theirs =
+            api_server_says(&fixture, PATH, &document(&name, &json!({}))).await.err().unwrap_or_default();
         if !ours.contains("metadata.name") || !theirs.contains("metadata.name") {
             failures.push(format!("{name}: ours {ours:?}, theirs {theirs:?}"));
         }

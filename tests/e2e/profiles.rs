@@ -1,6 +1,5 @@
 //! Facts about images: built in, and as custom resources.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use pod_hardener::docs::profiles::PROFILES_PLURAL;
@@ -8,7 +7,8 @@ use pod_hardener::{policy, profiles};
 use serde_json::{Value, json};
 
 use crate::cluster::{ADMIN, until, until_ok};
-use crate::fixture::{Fixture, HARDENED, Namespace, Server};
+use crate::fixture::{Fixture, HARDENED, Server};
+use crate::policy_definition::{api_server_says, define};
 use crate::{Test, pods, test};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -63,24 +63,12 @@ async fn known(fixture: Arc<Fixture>) {
         .await;
 }
 
-/// A node that nobody runs; what it can is in its status.
-async fn node(namespace: &Namespace, pool: &str, user_namespaces: bool) {
-    let name = format!("{}-{pool}", namespace.name);
-    let handlers = json!([{"name": "", "features": {"userNamespaces": user_namespaces}}]);
-    let node = json!({
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": name, "labels": {POOL: name}},
-        "status": {"runtimeHandlers": handlers},
-    });
-    namespace.api.create("/api/v1/nodes", &node).await.expect("a node");
-}
-
 async fn needs_root(fixture: Arc<Fixture>) {
     const IMAGE: &str = "linuxserver/openssh-server:latest";
     fixture
         .with_temp_namespace(Server::Knowing, &[], async |namespace| {
-            node(namespace, "new", true).await;
-            node(namespace, "old", false).await;
+            namespace.node(POOL, "new", true).await;
+            namespace.node(POOL, "old", false).await;
             let on = |pool: &str| {
                 let mut pod = pod(IMAGE);
                 pod["spec"]["nodeSelector"] = json!({POOL: format!("{}-{pool}", namespace.name)});
@@ -148,13 +136,7 @@ async fn claims(fixture: Arc<Fixture>) {
 
 /// Installs the definition, or finds it installed.
 async fn install(fixture: &Fixture) {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("manifests/base/crd/{PROFILES_PLURAL}.yaml"));
-    let file = file.to_str().expect("a path that is UTF-8");
-    let output = fixture.cluster.kubectl(&["apply", "--server-side", "-f", file]).output().expect("kubectl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let api = fixture.cluster.api(ADMIN);
-    until("ImageProfiles are served", async || api.get(PATH).await.is_ok()).await;
+    define(fixture, PROFILES_PLURAL, PATH).await;
 }
 
 fn document(name: &str, spec: &Value) -> Value {
@@ -163,20 +145,11 @@ fn document(name: &str, spec: &Value) -> Value {
     })
 }
 
-async fn api_server_says(fixture: &Fixture, document: &Value) -> Result<(), String> {
-    let path = format!("{PATH}?dryRun=All&fieldValidation=Strict");
-    match fixture.cluster.api(ADMIN).create(&path, document).await {
-        Ok(accepted) if accepted.warnings.is_empty() => Ok(()),
-        Ok(accepted) => Err(accepted.warnings.join("; ")),
-        Err(refused) => Err(refused.message),
-    }
-}
-
 async fn what_is_shipped(fixture: Arc<Fixture>) {
     install(&fixture).await;
     for profile in profiles::built_in() {
         let document = serde_json::to_value(&profile).expect("JSON");
-        assert_eq!(api_server_says(&fixture, &document).await, Ok(()), "{}", profile.metadata.name);
+        assert_eq!(api_server_says(&fixture, PATH, &document).await, Ok(()), "{}", profile.metadata.name);
     }
 }
 
@@ -254,7 +227,7 @@ async fn loader_and_api_server_agree(fixture: Arc<Fixture>) {
     let mut failures = Vec::new();
     for (right, spec) in specs() {
         let ours = profiles::parse_object("table", Some(&spec)).map(|_| ());
-        let theirs = api_server_says(&fixture, &document("table", &spec)).await;
+        let theirs = api_server_says(&fixture, PATH, &document("table", &spec)).await;
         if ours.is_ok() != right || theirs.is_ok() != right {
             failures.push(format!("{spec}: the loader says {ours:?}, the API server {theirs:?}"));
         }

@@ -1,6 +1,7 @@
 //! What is insecure in a container. Where a container says nothing, the pod's own setting counts.
 
-use super::{Look, Seen, cel_list, cel_words, words};
+use super::{Look, Seen, cel_words, words};
+use crate::cel::list;
 use crate::rules::capabilities::GIVEN;
 use crate::rules::{probe_host, selinux};
 use crate::view::{Container, PodSecurityContext, Profile, SecurityContext};
@@ -156,7 +157,7 @@ pub(super) const CAPABILITIES: &[Look] = &[Look::Container {
                 own(&format!("capabilities.?{field}"))
             )
         };
-        let (given, all) = (cel_list(GIVEN), cel_list(GIVEN.into_iter().chain(OTHERS)));
+        let (given, all) = (list(GIVEN), list(GIVEN.into_iter().chain(OTHERS)));
         format!(
             "[{}].map(dropped, 'ALL' in dropped ? [] : {given}.filter(n, !(n in dropped)))[0] + \
              [{}].map(added, ('ALL' in added ? {all} : []) + added)[0]",
@@ -226,7 +227,7 @@ pub(super) const RESOURCES: &[Look] = &[Look::Lasting {
         format!(
             "{}.filter(n, !(n in c.?resources.?limits.orValue({{}})) && \
              !(n in $spec.?resources.?limits.orValue({{}})))",
-            cel_list(LIMITS)
+            list(LIMITS)
         )
     },
 }];
@@ -279,7 +280,7 @@ pub(super) const SELINUX: &[Look] = &[Look::Container {
              (o.?user.orValue('') == '' ? [] : ['user ' + o.user]) + \
              (o.?role.orValue('') == '' ? [] : ['role ' + o.role]))[0]",
             either("seLinuxOptions"),
-            cel_list(selinux::ALLOWED),
+            list(selinux::ALLOWED),
         )
     },
 }];

@@ -1,6 +1,7 @@
 //! What is insecure in a pod as a whole.
 
-use super::{Look, cel_list, cel_words, words};
+use super::{Look, cel_words, words};
+use crate::cel::list;
 use crate::rules::{sysctls, volume_types};
 
 pub(super) const HOST_NAMESPACES: &[Look] = &[Look::Pod {
@@ -62,7 +63,7 @@ pub(super) const VOLUME_TYPES: &[Look] = &[Look::Pod {
         forbidden.collect()
     },
     cel: || {
-        let fine = cel_list(volume_types::ALLOWED.into_iter().chain(["name"]));
+        let fine = list(volume_types::ALLOWED.into_iter().chain(["name"]));
         format!(
             "$spec.?volumes.orValue([]).map(v, v.exists(k, !(k in {fine})), \
              v.filter(k, !(k in {fine}))[0] + ' ' + v.name)"
@@ -78,7 +79,7 @@ pub(super) const SYSCTLS: &[Look] = &[Look::Pod {
         names.filter(|name| !sysctls::SAFE.contains(name)).map(str::to_owned).collect()
     },
     cel: || {
-        let safe = cel_list(sysctls::SAFE);
+        let safe = list(sysctls::SAFE);
         format!("$spec.?securityContext.?sysctls.orValue([]).map(s, !(s.name in {safe}), s.name)")
     },
 }];
