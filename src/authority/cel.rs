@@ -8,6 +8,7 @@ use super::policy::Settings;
 use super::{GROUP, controllers, scope};
 use crate::annotation::{EXEMPTING, MIRROR};
 use crate::cel::{list, text};
+use crate::policy::POLICY_LABEL;
 use crate::rules::{RuleId, RuleSet};
 
 const _: () =
@@ -173,7 +174,7 @@ fn everything(prefix: &str) -> String {
     };
     format!(
         "request.kind.kind == 'Namespace' && ({} || {})",
-        differs("labels", &format!("k.startsWith({starts})")),
+        differs("labels", &format!("(k == {} || k.startsWith({starts}))", text(POLICY_LABEL))),
         differs("annotations", &is_other),
     )
 }

@@ -8,6 +8,7 @@ pub mod policy;
 mod scope;
 
 use crate::annotation::EXEMPTING;
+use crate::policy::POLICY_LABEL;
 use crate::rules::{RuleId, RuleSet};
 use crate::view::{Container, ContainerType, Metadata, Pod};
 
@@ -65,11 +66,13 @@ pub fn demands_namespace(old: Option<&Metadata<'_>>, new: &Metadata<'_>, prefix:
     Scopes::read(new.annotations.as_ref(), prefix).fresh(&Scopes::read(old, prefix))
 }
 
-/// Our labels, and our annotations that are no exemptions: whether a label, the key, the value.
+/// Our labels (that which chooses the policy has one name under any prefix), and our annotations that are no exemptions: whether a label, the key, the value.
 fn others<'m>(metadata: &'m Metadata<'_>, prefix: &str) -> Vec<(bool, &'m str, Option<&'m str>)> {
     let name = |key: &'m str| key.strip_prefix(prefix)?.strip_prefix('/');
     let labels = metadata.labels.iter().flat_map(|labels| labels.entries());
-    let labels = labels.filter(|(key, _)| name(key).is_some()).map(|(key, value)| (true, key, Some(value)));
+    let labels = labels
+        .filter(|(key, _)| *key == POLICY_LABEL || name(key).is_some())
+        .map(|(key, value)| (true, key, Some(value)));
     let annotations = metadata.annotations.iter().flat_map(|annotations| annotations.entries());
     let annotations = annotations
         .filter(|entry| name(&entry.key).is_some_and(|name| !EXEMPTING.contains(&name)))

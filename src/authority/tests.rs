@@ -74,14 +74,31 @@ fn what_changes_of_a_namespace_demand() {
         (Some(none()), note("run-as-user", "1"), ALL),
         (Some(none()), r#"{"labels":{"team":"x"},"annotations":{"other.dev/exempt":"all"}}"#.to_owned(), ""),
     ] {
-        let parsed = old.as_ref().map(|old| serde_json::from_str::<Metadata<'_>>(old).expect("metadata"));
-        let demanded =
-            demands_namespace(parsed.as_ref(), &serde_json::from_str(&new).expect("metadata"), PREFIX);
+        let demanded = of_namespace(old.as_deref(), &new, PREFIX);
         let expected = match expected {
             ALL => RuleSet::all(),
             "" => RuleSet::default(),
             one => rules(&[one]),
         };
         assert_eq!(names(demanded), names(expected), "{old:?} -> {new}");
+    }
+}
+
+fn of_namespace(old: Option<&str>, new: &str, prefix: &str) -> RuleSet {
+    let read = |text| serde_json::from_str::<Metadata<'_>>(text).expect("metadata");
+    demands_namespace(old.map(read).as_ref(), &serde_json::from_str(new).expect("metadata"), prefix)
+}
+
+#[test]
+fn the_label_that_chooses_a_policy_is_ours_under_any_prefix() {
+    let label = |key: &str| format!(r#"{{"labels":{{"{key}":"observe"}}}}"#);
+    for (key, expected) in [
+        ("pod-hardener.dev/policy", RuleSet::all()),
+        ("other.dev/policy", RuleSet::all()),
+        ("pod-hardener.dev/team", RuleSet::default()),
+        ("team", RuleSet::default()),
+    ] {
+        assert_eq!(names(of_namespace(Some("{}"), &label(key), "other.dev")), names(expected), "{key} set");
+        assert_eq!(names(of_namespace(Some(&label(key)), "{}", "other.dev")), names(expected), "{key} gone");
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
         test("authority::controllers_carry_on_what_was_checked", controllers),
         test("authority::ephemeral_containers_always_ask", ephemeral_containers),
         test("authority::namespaces_ask_for_what_is_ours", namespaces),
+        test("authority::namespaces_ask_under_another_prefix", namespaces_under_another_prefix),
         test("authority::what_is_stored_is_in_force_unless_narrowed", stored),
     ]
 }
@@ -36,9 +37,9 @@ fn path(resource: &str) -> String {
 }
 
 /// Installs the check for namespaces whose label has this value, and waits until it denies there.
-async fn install(fixture: &Fixture, namespace: &Namespace, value: &str, pin_images: bool) {
+async fn install(fixture: &Fixture, namespace: &Namespace, value: &str, settings: &Settings) {
     let api = fixture.cluster.api(ADMIN);
-    let [mut policy, mut binding] = documents(&Settings { pin_images, ..Settings::default() }, Action::Deny);
+    let [mut policy, mut binding] = documents(settings, Action::Deny);
     let name = format!("e2e-authority-{value}");
     policy["metadata"]["name"] = json!(name);
     binding["metadata"]["name"] = json!(name);
@@ -52,15 +53,16 @@ async fn install(fixture: &Fixture, namespace: &Namespace, value: &str, pin_imag
     api.create(&path("validatingadmissionpolicies"), &policy).await.expect("a policy");
     api.create(&path("validatingadmissionpolicybindings"), &binding).await.expect("a binding");
     let refused = namespace.seen_by(fixture, REFUSED);
-    let pod = object("v1", "Pod", "probe", &exempt("privileged"));
+    let mut pod = object("v1", "Pod", "probe", &json!({"spec": exempt("privileged")["spec"]}));
+    pod["metadata"]["annotations"] = json!({format!("{}/exempt", settings.prefix): "privileged"});
     until("the check denies", async || refused.try_pod(&pod).await.is_err()).await;
 }
 
 /// A namespace under a check of its own.
-async fn with_check(fixture: &Fixture, value: &str, pin_images: bool, test: impl AsyncFnOnce(&Namespace)) {
+async fn with_check(fixture: &Fixture, value: &str, settings: &Settings, test: impl AsyncFnOnce(&Namespace)) {
     fixture
         .with_temp_namespace(Server::None, &[(LABEL, value)], async |namespace| {
-            install(fixture, namespace, value, pin_images).await;
+            install(fixture, namespace, value, settings).await;
             test(namespace).await;
         })
         .await;
@@ -139,7 +141,7 @@ fn demanded(answer: &Answer) -> Vec<&'static str> {
 
 async fn agreement(fixture: Arc<Fixture>) {
     for (value, pin_images) in [("plain", false), ("pinned", true)] {
-        with_check(&fixture, value, pin_images, async |namespace| {
+        with_check(&fixture, value, &Settings { pin_images, ..Settings::default() }, async |namespace| {
             let refused = namespace.seen_by(&fixture, REFUSED).api;
             let deployments = collection(namespace, "apps/v1", "deployments");
             let mut wrong = Vec::new();
@@ -194,7 +196,7 @@ fn apply(fixture: &Fixture, namespace: &Namespace, user: &str, object: &Value) -
 }
 
 async fn every_way(fixture: Arc<Fixture>) {
-    with_check(&fixture, "kinds", false, async |namespace| {
+    with_check(&fixture, "kinds", &Settings::default(), async |namespace| {
         grant(&fixture, namespace).await;
         let (allowed, refused) =
             (namespace.seen_by(&fixture, ALLOWED).api, namespace.seen_by(&fixture, REFUSED).api);
@@ -242,7 +244,7 @@ async fn every_way(fixture: Arc<Fixture>) {
 }
 
 async fn controllers(fixture: Arc<Fixture>) {
-    with_check(&fixture, "controllers", false, async |namespace| {
+    with_check(&fixture, "controllers", &Settings::default(), async |namespace| {
         let by = |name: &str| fixture.cluster.api_as(&format!("system:serviceaccount:kube-system:{name}"));
         let owned = |object: &Value, version: &str, kind: &str| {
             let mut object = object.clone();
@@ -281,7 +283,7 @@ async fn controllers(fixture: Arc<Fixture>) {
 }
 
 async fn ephemeral_containers(fixture: Arc<Fixture>) {
-    with_check(&fixture, "ephemeral", false, async |namespace| {
+    with_check(&fixture, "ephemeral", &Settings::default(), async |namespace| {
         grant(&fixture, namespace).await;
         let api = |user: &str| namespace.seen_by(&fixture, user).api;
         let mut pod = object("v1", "Pod", "x", &exempt("privileged"));
@@ -307,7 +309,7 @@ async fn ephemeral_containers(fixture: Arc<Fixture>) {
 }
 
 async fn namespaces(fixture: Arc<Fixture>) {
-    with_check(&fixture, "namespaces", false, async |namespace| {
+    with_check(&fixture, "namespaces", &Settings::default(), async |namespace| {
         grant(&fixture, namespace).await;
         let all: Vec<&str> = RuleId::ALL.iter().map(|rule| rule.as_str()).collect();
         let path = format!("/api/v1/namespaces/{}", namespace.name);
@@ -331,6 +333,30 @@ async fn namespaces(fixture: Arc<Fixture>) {
         namespace.api.replace(&path, &label).await.expect("the administrator may");
         let bare = api(REFUSED).replace(&dry, &stored_without_version(&stored)).await;
         assert_eq!(demanded(&bare), all, "taking it away changes the policy too");
+    })
+    .await;
+}
+
+/// The label that chooses a policy has one name, whatever the annotations' prefix is.
+async fn namespaces_under_another_prefix(fixture: Arc<Fixture>) {
+    let settings = Settings { prefix: "other.dev".to_owned(), ..Settings::default() };
+    with_check(&fixture, "prefix", &settings, async |namespace| {
+        let all: Vec<&str> = RuleId::ALL.iter().map(|rule| rule.as_str()).collect();
+        let path = format!("/api/v1/namespaces/{}", namespace.name);
+        let stored = namespace.api.get(&path).await.expect("the namespace").object;
+        let refused = namespace.seen_by(&fixture, REFUSED).api;
+        for (key, expected) in
+            [("pod-hardener.dev/policy", &all[..]), ("other.dev/x", &all[..]), ("team", &[])]
+        {
+            let mut labelled = stored.clone();
+            labelled["metadata"]["labels"][key] = json!("observe");
+            let answer = refused.replace(&format!("{path}?dryRun=All"), &labelled).await;
+            if expected.is_empty() {
+                answer.expect("not ours");
+            } else {
+                assert_eq!(demanded(&answer), expected, "{key}");
+            }
+        }
     })
     .await;
 }
