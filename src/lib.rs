@@ -15,6 +15,7 @@ pub mod docs;
 pub mod exemption;
 pub mod facts;
 pub mod harden;
+pub mod html;
 pub mod inventory;
 pub mod manifest;
 pub mod message;
