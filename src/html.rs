@@ -40,14 +40,15 @@ impl Display for Escaped<'_> {
 }
 
 /// The SHA-256 of [`STYLE`] as a Content-Security-Policy writes it: for a page that holds it in its one `<style>`.
-pub const STYLE_HASH: &str = "sha256-c9jZePlYcgNtl8lGrCKCgQPRpaXuIeTCwrOJjH2iQK0=";
+pub const STYLE_HASH: &str = "sha256-Udo1Lppd64zA0JzheQKTbqnhOrzvn0JJAdeP5e5YfKI=";
 
 /// The look of all pages, in light and dark.
 ///
 /// Classes: `skip` (the link to the content), `cards` and `card` (numbers side by side: `b` the number, `span` what it
 /// is), `scroll` (around a wide table; give it `tabindex="0"`), `badge`, `muted`, `number` (a cell, set right), `wrap`
-/// (a cell whose words may break), `chart` (an SVG), `legend`. Colours, of `badge` and of what an SVG fills: `ok`,
-/// `change`, `warn`, `bad`, `rest`.
+/// (a cell whose words may break), `bars` (a list of items, each what it is, a `bar` and a `number`), `bar` (an SVG that is
+/// stretched: `viewBox="0 0 100 1" preserveAspectRatio="none"`), `legend`. Colours, of `badge` and of what an SVG
+/// fills: `ok`, `change`, `warn`, `bad`, `rest`.
 pub const STYLE: &str = "\
 :root{color-scheme:light dark;--page:#f5f6f8;--sheet:#fff;--text:#1b1f24;--muted:#57606a;--line:#d3d9e0;\
 --link:#0b5cad;--ok:#1a7f37;--change:#0969da;--warn:#9a6700;--bad:#b42318;--rest:#c3cad3}
@@ -93,15 +94,19 @@ code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',mono
 white-space:nowrap;color:var(--muted)}
 .badge.ok{color:var(--ok)}.badge.change{color:var(--change)}.badge.warn{color:var(--warn)}.badge.bad{color:var(--bad)}
 details>summary{cursor:pointer;padding:.3rem 0}
-.chart{display:block;width:100%;height:auto;overflow:visible}
-.chart text{fill:var(--text);font-size:13px}
-.chart .muted{fill:var(--muted)}
+.bars{list-style:none;margin:0;padding:0;display:grid;gap:.5rem .9rem;align-items:center;\
+grid-template-columns:minmax(8rem,max-content) minmax(6rem,1fr) auto}
+.bars>li{display:contents}
+.bars .number{color:var(--muted);font-size:.87rem}
+.bar{display:block;width:100%;height:.85rem;border-radius:3px;background:var(--page)}
 svg .ok{fill:var(--ok)}svg .change{fill:var(--change)}svg .warn{fill:var(--warn)}svg .bad{fill:var(--bad)}\
 svg .rest{fill:var(--rest)}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:.5rem 0 .75rem;padding:0;font-size:.87rem}
 .legend svg{width:.8em;height:.8em;margin-right:.4em}
 @media (max-width:40rem){header,main,footer{padding-left:.75rem;padding-right:.75rem}section{padding:.9rem}\
-.scroll{margin:0 -.9rem;padding:0 .9rem}.cards{grid-template-columns:repeat(2,1fr)}}
+.scroll{margin:0 -.9rem;padding:0 .9rem}.cards{grid-template-columns:repeat(2,1fr)}\
+.bars{display:block}.bars>li{display:grid;grid-template-columns:1fr auto;gap:.1rem .75rem;margin-bottom:.7rem}\
+.bars .bar{grid-area:2/1/3/3}}
 @media print{body{background:none}section,.card{break-inside:avoid}}
 ";
 
