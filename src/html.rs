@@ -5,10 +5,10 @@
 
 use std::fmt::{self, Display, Write as _};
 
-/// Text from outside, for the content of an element or a quoted attribute.
+/// Text from outside, for the content of an element or a quoted attribute, in HTML or XML.
 ///
-/// Control characters, which HTML does not know, and marks that turn the direction of writing, by which a name can
-/// pretend to be another, become U+FFFD.
+/// Control characters, which neither HTML nor XML knows, and marks that turn the direction of writing, by which a name
+/// can pretend to be another, become U+FFFD.
 #[must_use]
 pub const fn escape(text: &str) -> Escaped<'_> {
     Escaped(text)
@@ -28,7 +28,7 @@ impl Display for Escaped<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 '\n' | '\t' => f.write_char(c)?,
-                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
                     f.write_char('\u{fffd}')?;
                 }
                 c if c.is_control() => f.write_char('\u{fffd}')?,

@@ -27,6 +27,7 @@ pub mod plan;
 pub mod policy;
 pub mod posture;
 pub mod profiles;
+pub mod report;
 pub mod review;
 pub mod rules;
 pub mod serve;
