@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::workload::{Exempted, Found, Standing};
 use super::risk::{self, Risk};
+use super::workload::{Exempted, Found, Standing};
 use super::{Place, standard};
 use crate::exemption;
 use crate::facts::Facts;
@@ -153,8 +153,7 @@ impl<'p> Looker<'p> {
 
     fn exemptions(&self, hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<Exempted> {
         let entries = subject.pod.annotations().into_iter().flat_map(Annotations::entries);
-        let entries =
-            entries.map(|entry| (entry.key.as_str(), entry.value.as_deref().unwrap_or_default()));
+        let entries = entries.map(|entry| (entry.key.as_str(), entry.value.as_deref().unwrap_or_default()));
         let found = inventory::read(entries, &hardened.policy.annotation_prefix);
         let rows = found.into_iter().map(|exemption| {
             let number = exemption.container.as_deref().map(|name| exemption::position(subject, name));

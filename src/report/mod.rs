@@ -81,7 +81,9 @@ impl Report {
     pub fn risky(&self) -> Vec<&Workload> {
         let mut risky: Vec<&Workload> =
             self.workloads.iter().filter(|workload| !workload.risks.is_empty()).collect();
-        risky.sort_by_key(|workload| std::cmp::Reverse((workload.likelihood(), workload.score(), workload.pods)));
+        risky.sort_by_key(|workload| {
+            std::cmp::Reverse((workload.likelihood(), workload.score(), workload.pods))
+        });
         risky
     }
 }

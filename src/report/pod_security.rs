@@ -172,9 +172,7 @@ fn breaks_app_armor(pod: &Subject<'_, '_>) -> bool {
     });
     by_annotation
         || of_pod.is_some_and(Profile::is_unconfined)
-        || any_context(pod, |context| {
-            context.app_armor_profile.as_ref().is_some_and(Profile::is_unconfined)
-        })
+        || any_context(pod, |context| context.app_armor_profile.as_ref().is_some_and(Profile::is_unconfined))
 }
 
 #[cfg(test)]
@@ -217,11 +215,7 @@ mod tests {
             (&format!("{CONTAINER}/windowsOptions"), json!({"hostProcess": true}), &["HostProcess"]),
             (&format!("{CONTAINER}/capabilities/add"), json!(["NET_BIND_SERVICE"]), &[]),
             (&format!("{CONTAINER}/capabilities/add"), json!(["CHOWN"]), &["Capabilities"]),
-            (
-                &format!("{CONTAINER}/capabilities/add"),
-                json!(["NET_RAW"]),
-                &["Capabilities", "Capabilities"],
-            ),
+            (&format!("{CONTAINER}/capabilities/add"), json!(["NET_RAW"]), &["Capabilities", "Capabilities"]),
             (&format!("{CONTAINER}/capabilities/drop"), json!(["all"]), &["Capabilities"]),
             (&format!("{CONTAINER}/allowPrivilegeEscalation"), json!(null), &["Privilege Escalation"]),
             ("/spec/volumes/0/hostPath", json!({"path": "/"}), &["HostPath Volumes", "Volume Types"]),
@@ -267,7 +261,8 @@ mod tests {
         for rule in RuleId::ALL {
             for source in rule.meta().sources {
                 let Source::PodSecurity(level, name) = source else { continue };
-                let named = |control: &Control| control.standard.as_str().ends_with(level) && control.id == *name;
+                let named =
+                    |control: &Control| control.standard.as_str().ends_with(level) && control.id == *name;
                 assert!(controls().any(|control| named(&control)), "{rule}: {level}: {name}");
             }
         }

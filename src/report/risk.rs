@@ -207,8 +207,7 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
             }
             Some(profile) if profile.facts.verified => None,
             Some(profile) => {
-                let evidence =
-                    format!("runs as uid {uid}; profile {} was not tried with that", profile.name);
+                let evidence = format!("runs as uid {uid}; profile {} was not tried with that", profile.name);
                 Some((Cause::Untried, Likelihood::Low, evidence))
             }
         }
@@ -284,7 +283,9 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
     fn memory_limit(&self) -> Option<Evidence> {
         let [was, is] = [self.change.before, self.change.after].map(|pod| {
             let resources = pod.slots[self.number].view.resources.as_ref();
-            resources.and_then(|resources| resources.limits.as_ref()).and_then(|limits| limits.memory.as_ref())
+            resources
+                .and_then(|resources| resources.limits.as_ref())
+                .and_then(|limits| limits.memory.as_ref())
         });
         let limit = is.filter(|_| was.is_none())?;
         let evidence = format!("gets a memory limit of {}, and had none", limit.as_str());
@@ -364,8 +365,11 @@ mod tests {
 
     #[test]
     fn volumes_ports_tokens_and_what_is_replaced() {
-        let mut pod = of("shop:1", &json!({"volumeMounts": [{"name": "tmp"}, {"name": "node"}],
-            "ports": [{"containerPort": 8080}, {"containerPort": 53}]}));
+        let mut pod = of(
+            "shop:1",
+            &json!({"volumeMounts": [{"name": "tmp"}, {"name": "node"}],
+            "ports": [{"containerPort": 8080}, {"containerPort": 53}]}),
+        );
         pod["spec"]["hostNetwork"] = json!(true);
         let found = risks(Preset::Restricted, &pod);
         assert!(found.contains(&(VolumeOwnership, Likelihood::High)), "{found:?}");

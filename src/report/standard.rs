@@ -131,9 +131,8 @@ pub(super) fn unmet(pod: &Subject<'_, '_>, broken: RuleSet) -> BTreeSet<Control>
 /// Whether a pod fails a control. Where one rule stands for several of them, the pod says which are meant.
 fn fails(id: &str, pod: &Subject<'_, '_>, broken: bool) -> bool {
     let spec = pod.spec;
-    let any = |fails: fn(&Container<'_>) -> bool| {
-        pod.is_linux() && pod.slots.iter().any(|slot| fails(slot.view))
-    };
+    let any =
+        |fails: fn(&Container<'_>) -> bool| pod.is_linux() && pod.slots.iter().any(|slot| fails(slot.view));
     match id {
         // Used is an account by a pod that has its token.
         "5.1.5" => broken && spec.account() == "default",
@@ -145,9 +144,9 @@ fn fails(id: &str, pod: &Subject<'_, '_>, broken: bool) -> bool {
             !container.dropped_capabilities().iter().any(|name| names(name))
                 || container.added_capabilities().iter().any(|name| names(name))
         }),
-        "5.2.9" => any(|container| {
-            container.added_capabilities().iter().any(|name| *name != "NET_BIND_SERVICE")
-        }),
+        "5.2.9" => {
+            any(|container| container.added_capabilities().iter().any(|name| *name != "NET_BIND_SERVICE"))
+        }
         "5.2.10" => any(|container| !container.dropped_capabilities().iter().any(|name| *name == "ALL")),
         _ => broken,
     }
@@ -166,7 +165,11 @@ mod tests {
         let view: Pod<'_> = serde_json::from_str(&text).expect("a pod");
         let subject = Subject::new(&view, Reach::Pod).expect("a spec");
         let unmet = unmet(&subject, broken.iter().copied().collect());
-        unmet.into_iter().filter(|control| control.standard == Standard::Cis).map(|control| control.id).collect()
+        unmet
+            .into_iter()
+            .filter(|control| control.standard == Standard::Cis)
+            .map(|control| control.id)
+            .collect()
     }
 
     #[test]
@@ -197,9 +200,7 @@ mod tests {
 
     #[test]
     fn the_default_account_counts_only_where_it_is_used() {
-        let of = |account: Value| {
-            json!({"spec": {"os": {"name": "windows"}, "serviceAccountName": account, "containers": []}})
-        };
+        let of = |account: Value| json!({"spec": {"os": {"name": "windows"}, "serviceAccountName": account, "containers": []}});
         let token = [RuleId::service_account_token];
         assert_eq!(cis(&of(json!(null)), &token), ["5.1.5", "5.1.6"]);
         assert_eq!(cis(&of(json!("shop")), &token), ["5.1.6"]);

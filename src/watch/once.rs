@@ -73,11 +73,7 @@ pub async fn read_once(
             WatchKind::HardeningPolicies,
             policies,
         ),
-        reading.whole(
-            custom(crate::profiles::KIND, PROFILES_PLURAL),
-            WatchKind::ImageProfiles,
-            profiles,
-        ),
+        reading.whole(custom(crate::profiles::KIND, PROFILES_PLURAL), WatchKind::ImageProfiles, profiles,),
     );
     let (a, b, c, d, e, f, g, h, i) = results;
     let refused = sources.take_refusals().into_iter().map(|(name, _, why)| format!("policy {name}: {why}"));

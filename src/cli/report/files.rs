@@ -45,8 +45,7 @@ pub(super) fn report(args: &Args, named: Named, now: OffsetDateTime) -> Made {
             continue;
         }
         let namespace = pod.namespace.or_else(|| args.namespace.clone()).unwrap_or_default();
-        let facts =
-            Facts { space: read.spaces.get(&namespace).cloned(), ..Facts::of_namespace(&namespace) };
+        let facts = Facts { space: read.spaces.get(&namespace).cloned(), ..Facts::of_namespace(&namespace) };
         let (kind, name, line) = (pod.kind, pod.name, pod.line);
         match looker.look(&pod.pod.to_string(), &facts) {
             Ok(None) => {}

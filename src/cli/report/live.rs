@@ -64,9 +64,10 @@ pub(super) async fn report(
         running.extend(place.uid.clone());
         made.look(place, variant.count, &variant.text);
     }
-    for template in owned.templates(selector).filter(|template| {
-        template.place.uid.as_ref().is_none_or(|uid| !running.contains(uid))
-    }) {
+    for template in owned
+        .templates(selector)
+        .filter(|template| template.place.uid.as_ref().is_none_or(|uid| !running.contains(uid)))
+    {
         made.look(template.place, 0, &template.text);
     }
     let mut notes = notes(&once, pods.mirrors);

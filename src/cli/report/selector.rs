@@ -6,7 +6,11 @@ use kube::core::{Expression, Selector};
 
 /// Reads `app=web,tier!=cache,env in (a,b),env notin (c),owner,!legacy`.
 pub(super) fn parse(text: &str) -> Result<Selector, String> {
-    parts(text).into_iter().map(expression).collect::<Result<_, _>>().map(|all: Vec<Expression>| all.into_iter().collect())
+    parts(text)
+        .into_iter()
+        .map(expression)
+        .collect::<Result<_, _>>()
+        .map(|all: Vec<Expression>| all.into_iter().collect())
 }
 
 /// What commas outside of brackets divide.

@@ -288,7 +288,11 @@ fn stays_open(report: &Report, out: &mut impl Write) -> io::Result<()> {
         vec![
             number(open.workloads),
             format!("<th scope=\"row\">{}</th>", open.rule),
-            format!("<td class=\"wrap\">{}<br><span class=\"muted\">{}</span></td>", escape(&open.note), words(open.result)),
+            format!(
+                "<td class=\"wrap\">{}<br><span class=\"muted\">{}</span></td>",
+                escape(&open.note),
+                words(open.result)
+            ),
             format!("<td class=\"wrap\">{}</td>", escape(&open.examples.join(", "))),
             format!("<td class=\"wrap\">{}</td>", escape(live_with)),
         ]
@@ -353,7 +357,10 @@ fn table<'h>(
     )?;
     let rows: Vec<Vec<String>> = rows.collect();
     for (column, title) in head.enumerate() {
-        let is_number = rows.first().and_then(|row| row.get(column)).is_some_and(|cell| cell.contains("class=\"number\""));
+        let is_number = rows
+            .first()
+            .and_then(|row| row.get(column))
+            .is_some_and(|cell| cell.contains("class=\"number\""));
         let class = if is_number { " class=\"number\"" } else { "" };
         write!(out, "<th scope=\"col\"{class}>{title}</th>")?;
     }

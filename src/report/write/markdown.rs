@@ -75,11 +75,7 @@ fn risks(report: &Report, out: &mut impl Write) -> io::Result<()> {
             Some(container) => format!("{}: {}", escape(container), escape(&risk.evidence)),
         });
         let likelihood = workload.likelihood().map_or("", crate::report::Likelihood::as_str);
-        vec![
-            likelihood.to_owned(),
-            escape(&workload.full_name()),
-            evidence.collect::<Vec<_>>().join("<br>"),
-        ]
+        vec![likelihood.to_owned(), escape(&workload.full_name()), evidence.collect::<Vec<_>>().join("<br>")]
     });
     table(out, "Most likely to break", &["how likely", "workload", "evidence"], rows)?;
     more(out, risky.len())
@@ -199,8 +195,10 @@ mod tests {
 
     #[test]
     fn names_bring_no_markup() {
-        assert_eq!(escape("a|b <img src=x> [l](u) `c`\n*d*"),
-            "a\\|b &lt;img src=x&gt; \\[l\\](u) \\`c\\` \\*d\\*");
+        assert_eq!(
+            escape("a|b <img src=x> [l](u) `c`\n*d*"),
+            "a\\|b &lt;img src=x&gt; \\[l\\](u) \\`c\\` \\*d\\*"
+        );
         assert_eq!(escape("shop/Deployment/web-1"), "shop/Deployment/web-1");
     }
 }

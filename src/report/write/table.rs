@@ -192,7 +192,11 @@ fn exemptions(report: &Report, out: &mut impl Write) -> io::Result<()> {
             text(&row.rules),
             text(&row.until),
             row.days_left.map_or_else(|| text(""), |days| Cell(days.to_string(), PLAIN, true)),
-            Cell(if row.honoured { "yes" } else { "no" }.to_owned(), if row.honoured { PLAIN } else { RED }, false),
+            Cell(
+                if row.honoured { "yes" } else { "no" }.to_owned(),
+                if row.honoured { PLAIN } else { RED },
+                false,
+            ),
             text(&row.reason),
         ]
     });

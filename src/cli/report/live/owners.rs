@@ -193,9 +193,7 @@ mod tests {
     #[test]
     fn pods_belong_to_what_is_at_the_top() {
         let mut owned = Owned::default();
-        let owner = |kind: &str, name: &str| {
-            json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name, "controller": true}])
-        };
+        let owner = |kind: &str, name: &str| json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name, "controller": true}]);
         let text = |name: &str, owners: &Value, condition: &str| {
             json!({"metadata": {"name": name, "namespace": "shop", "uid": name, "ownerReferences": owners},
                 "status": {"conditions": [{"type": condition, "status": "True"}]}})

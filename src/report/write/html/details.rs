@@ -77,7 +77,12 @@ fn findings(workload: &Workload, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if !rows.is_empty() {
-        table(out, "What each rule finds", ["rule", "what comes of it", "what"].into_iter(), rows.into_iter())?;
+        table(
+            out,
+            "What each rule finds",
+            ["rule", "what comes of it", "what"].into_iter(),
+            rows.into_iter(),
+        )?;
     }
     let secure: Vec<&str> = workload.secure.iter().map(RuleId::as_str).collect();
     if !secure.is_empty() {
