@@ -74,6 +74,17 @@ struct Condition<'a> {
     status: Text<'a>,
 }
 
+/// The kinds, in the order in which they are asked for.
+const KINDS: [&str; 7] = [
+    "deployments",
+    "replicasets",
+    "statefulsets",
+    "daemonsets",
+    "jobs",
+    "cronjobs",
+    "replicationcontrollers",
+];
+
 /// Reads the workloads.
 pub(super) async fn read(scope: &Scope<'_>) -> Owned {
     let (a, b, c, d, e, f, g) = tokio::join!(
@@ -86,13 +97,13 @@ pub(super) async fn read(scope: &Scope<'_>) -> Owned {
         kind::<ReplicationController>(scope, TEMPLATE),
     );
     let mut owned = Owned::default();
-    for one in [a, b, c, d, e, f, g] {
+    for (kind, one) in KINDS.into_iter().zip([a, b, c, d, e, f, g]) {
         match one {
             Ok(one) => {
                 owned.makers.extend(one.makers);
                 owned.tops.extend(one.tops);
             }
-            Err(error) => owned.unread.push(format!("{error:#}")),
+            Err(error) => owned.unread.push(format!("{kind}: {error:#}")),
         }
     }
     owned.tops.sort_by(|(a, ..), (b, ..)| a.cmp(b));
