@@ -43,11 +43,11 @@ struct Check(Standard, &'static str, fn(&Subject<'_, '_>) -> bool);
 
 /// All controls of both levels.
 const CHECKS: [Check; 18] = [
-    Check(Standard::Baseline, "HostProcess", Subject::is_host_process),
+    Check(Standard::Baseline, "HostProcess", |pod| pod.is_host_process()),
     Check(Standard::Baseline, "Host Namespaces", |pod| {
         [pod.spec.host_network, pod.spec.host_pid, pod.spec.host_ipc].contains(&Some(true))
     }),
-    Check(Standard::Baseline, "Privileged Containers", |pod| any(pod, Container::is_privileged)),
+    Check(Standard::Baseline, "Privileged Containers", |pod| any(pod, |container| container.is_privileged())),
     Check(Standard::Baseline, "Capabilities", |pod| {
         any(pod, |container| container.added_capabilities().iter().any(|name| !is_ordinary(name)))
     }),

@@ -6,7 +6,7 @@ mod details;
 
 use std::io::{self, Write};
 
-use super::{MOST_ROWS, SHOWN, counted, words};
+use super::{MOST_ROWS, SHOWN, words};
 use crate::html::{STYLE, STYLE_HASH, escape};
 use crate::report::{Level, Likelihood, Report, Standard, rfc3339};
 use crate::rules::RuleResult;
