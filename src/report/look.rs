@@ -14,7 +14,7 @@ use crate::harden::{Hardened, harden};
 use crate::inventory;
 use crate::policy::{Policy, PolicySet, Preset};
 use crate::posture::Posture;
-use crate::rules::{self, RuleResult, RuleSet};
+use crate::rules::{self, Mode, RuleId, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
 use crate::view::{Annotations, Pod};
 
@@ -69,6 +69,10 @@ impl<'p> Looker<'p> {
     pub fn new(policies: &'p PolicySet, now: OffsetDateTime) -> Self {
         let mut gauge = Policy::from(Preset::Observe);
         gauge.posture.floor = Some(Posture::Full);
+        // What the built-in policy leaves off is more than any standard asks for.
+        for rule in RuleId::ALL.iter().filter(|rule| rule.meta().mode == Mode::Off) {
+            gauge.modes[*rule as usize] = Mode::Off;
+        }
         // A domain that nobody owns: no annotation is meant.
         gauge.annotation_prefix = "gauge.invalid".to_owned();
         Self { policies, gauge: PolicySet::new(vec![gauge]), now }

@@ -207,7 +207,7 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
             }
             Some(profile) if profile.facts.verified => None,
             Some(profile) => {
-                let evidence = format!("runs as uid {uid}; profile {} was not tried with that", profile.name);
+                let evidence = format!("runs as uid {uid}, as profile {} says; nobody has tried that", profile.name);
                 Some((Cause::Untried, Likelihood::Low, evidence))
             }
         }
@@ -346,11 +346,11 @@ mod tests {
         let limits = json!({"resources": {"limits": {"memory": "1Gi"}}});
         let unknown = [(OtherUser, High), (RootFilesystem, Medium), (Capabilities, Low)];
         assert_eq!(risks(Preset::Restricted, &of("shop:1", &limits)), unknown);
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &limits)), []);
+        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &limits)), [(Untried, Low)]);
         assert_eq!(risks(Preset::Observe, &of("shop:1", &json!({}))), []);
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &json!({}))), [(MemoryLimit, Low)]);
+        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &json!({}))), [(Untried, Low), (MemoryLimit, Low)]);
         let port = json!({"ports": [{"containerPort": 80}], "resources": limits["resources"]});
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &port)), [(LowPort, Low)]);
+        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &port)), [(Untried, Low), (LowPort, Low)]);
     }
 
     #[test]

@@ -109,11 +109,11 @@ fn namespaces_in_the_files_choose_policies_and_selectors_choose_pods() {
         (&all["summary"]["workloads"], &all["workloads"][0]["policy"]),
         (&2.into(), &"observe".into())
     );
-    assert_eq!(all["workloads"][1]["line"], 13);
+    assert_eq!(all["workloads"][1]["line"], 15);
     let other = report(&["-n", "other"]);
     assert_eq!(other["workloads"][0]["policy"], "restricted");
     assert_eq!(report(&["-l", "app=web"])["summary"]["workloads"], 1);
-    assert_eq!(report(&["-l", "app!=web"])["workloads"][0]["line"], 13);
+    assert_eq!(report(&["-l", "app!=web"])["workloads"][0]["line"], 15);
 }
 
 #[test]

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kube::Client;
-use pod_hardener::annotation::DEFAULT_PREFIX;
 use pod_hardener::cluster::Cluster;
 use pod_hardener::facts::Facts;
 use pod_hardener::metrics::{Label as _, Metrics, WatchKind};
@@ -50,7 +49,6 @@ pub(super) async fn report(
     let looking = Looking {
         cluster: &cluster,
         looker: Looker::new(&policies, now),
-        policies: &policies,
         knows_accounts: [WatchKind::ServiceAccounts, WatchKind::RoleBindings, WatchKind::ClusterRoleBindings]
             .into_iter()
             .all(|kind| once.has(kind)),
@@ -92,7 +90,6 @@ fn notes(once: &Once, mirrors: usize) -> Vec<String> {
 struct Looking<'l> {
     cluster: &'l Cluster,
     looker: Looker<'l>,
-    policies: &'l PolicySet,
     knows_accounts: bool,
     knows_namespaces: bool,
 }
