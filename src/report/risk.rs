@@ -187,11 +187,6 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
         all.into_iter().flatten().collect()
     }
 
-    fn image(&self) -> &str {
-        let image = self.change.before.slots[self.number].view.image.as_deref();
-        image.filter(|image| !image.is_empty()).unwrap_or("without a name")
-    }
-
     /// The uid that it would run as, where that is another one.
     fn new_user(&self) -> Option<i64> {
         let [was, is] = [self.change.before, self.change.after].map(|pod| user(pod, self.number));
@@ -202,12 +197,13 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
         let uid = self.new_user().filter(|_| !self.is_tuned(RUN_AS_USER))?;
         match self.profile {
             None => {
-                let evidence = format!("runs as uid {uid}; image {} is not known", self.image());
+                let evidence = format!("runs as uid {uid}; which user its image has is not known");
                 Some((Cause::OtherUser, Likelihood::High, evidence))
             }
             Some(profile) if profile.facts.verified => None,
             Some(profile) => {
-                let evidence = format!("runs as uid {uid}, as profile {} says; nobody has tried that", profile.name);
+                let evidence =
+                    format!("runs as uid {uid}, as profile {} says; nobody has tried that", profile.name);
                 Some((Cause::Untried, Likelihood::Low, evidence))
             }
         }
@@ -263,8 +259,7 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
         {
             return None;
         }
-        let evidence =
-            format!("its root becomes read-only; where image {} writes is not known", self.image());
+        let evidence = "its root becomes read-only; where its image writes is not known".to_owned();
         Some((Cause::RootFilesystem, Likelihood::Medium, evidence))
     }
 
@@ -276,7 +271,7 @@ impl Container<'_, '_, '_, '_, '_, '_, '_> {
         if self.profile.is_some() || drops_all(self.change.before) || !drops_all(self.change.after) {
             return None;
         }
-        let evidence = format!("loses capabilities; which of them image {} uses is not known", self.image());
+        let evidence = "loses capabilities; which of them its image uses is not known".to_owned();
         Some((Cause::Capabilities, Likelihood::Low, evidence))
     }
 
@@ -348,7 +343,10 @@ mod tests {
         assert_eq!(risks(Preset::Restricted, &of("shop:1", &limits)), unknown);
         assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &limits)), [(Untried, Low)]);
         assert_eq!(risks(Preset::Observe, &of("shop:1", &json!({}))), []);
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &json!({}))), [(Untried, Low), (MemoryLimit, Low)]);
+        assert_eq!(
+            risks(Preset::Restricted, &of("nginx:1.29", &json!({}))),
+            [(Untried, Low), (MemoryLimit, Low)]
+        );
         let port = json!({"ports": [{"containerPort": 80}], "resources": limits["resources"]});
         assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &port)), [(Untried, Low), (LowPort, Low)]);
     }

@@ -36,8 +36,11 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// Our program's `report`, with something on its standard input.
 fn report(args: &[&str], input: &str) -> Output {
+    run_program(&[&["report"], args].concat(), input)
+}
+
+fn run_program(args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pod-hardener"))
-        .arg("report")
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -112,7 +115,8 @@ fn workloads() -> Vec<Value> {
     let labels = json!({"app": "store"});
     let store = json!({"containers": [{"name": "db", "image": "postgres:17",
         "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]});
-    let agent = json!({"hostPID": true, "volumes": [{"name": "n", "hostPath": {"path": "/"}}],
+    // Nodes that other tests make are not for it.
+    let agent = json!({"hostPID": true, "nodeSelector": {"report": "none"}, "volumes": [{"name": "n", "hostPath": {"path": "/"}}],
         "containers": [{"name": "agent", "image": "agent:1", "securityContext": {"privileged": true},
             "volumeMounts": [{"name": "n", "mountPath": "/host"}]}]});
     let job = json!({"restartPolicy": "Never", "containers": [{"name": "job", "image": "job:1"}]});
@@ -245,12 +249,13 @@ async fn only_reads(fixture: Arc<Fixture>) {
                 report(&["-o", "json", "--kubeconfig", kubeconfig, "-n", &namespace.name], "")
             };
             let all: Value = serde_json::from_str(&text(&ask(&reader))).expect("JSON");
-            assert_eq!(all["notes"], json!([]));
+            let notes = all["notes"].to_string();
+            assert!(!notes.contains("not known") && !notes.contains("not looked at"), "{notes}");
             assert_eq!(all["workloads"], of_cluster(&fixture, namespace, &[])["workloads"]);
             let some = ask(&little);
             assert_eq!(some.status.code(), Some(3), "not all could be read");
             let some: Value = serde_json::from_slice(&some.stdout).expect("JSON");
-            assert_eq!(some["workloads"][0]["pods"], 1);
+            assert_eq!(some["summary"]["pods"], 1);
             let notes = some["notes"].to_string();
             for what in ["not known: serviceaccounts", "not looked at: cronjobs"] {
                 assert!(notes.contains(what), "{what}: {notes}");
@@ -314,17 +319,16 @@ async fn policy_reports(fixture: Arc<Fixture>) {
 
 /// The level that the API server admits a pod at is the one that the report says, before and after.
 async fn pod_security_agrees(fixture: Arc<Fixture>, corpus: Corpus) {
-    let samples = taken_without_us(&fixture, corpus).await;
+    let mut samples = taken_without_us(&fixture, corpus).await;
+    if fixture.cluster.version().starts_with("v1.34") {
+        // It does not know yet that root in a user namespace is nobody.
+        samples.retain(|sample| sample.pod["spec"]["hostUsers"] != false);
+    }
+    let pods: Vec<Value> = samples.iter().map(|sample| sample.pod.clone()).collect();
+    let before = admitted(&fixture, &samples).await;
     for policy in ["restricted", "enforced"] {
-        let pods: Vec<Value> = samples.iter().map(|sample| sample.pod.clone()).collect();
-        let said = of_files(&pods, &["--policy", policy]);
-        let said = levels(&said);
-        let hardened: Vec<Sample> = samples
-            .iter()
-            .map(|sample| Sample { source: sample.source.clone(), pod: harden(&sample.pod, policy) })
-            .collect();
-        let before = admitted(&fixture, &samples).await;
-        let after = admitted(&fixture, &hardened).await;
+        let said = levels(&of_files(&pods, &["--policy", policy]));
+        let after = admitted(&fixture, &hardened(&samples, policy)).await;
         let differs = samples.iter().filter_map(|sample| {
             let name = sample.pod["metadata"]["name"].as_str().expect("a name");
             let is = (before[name], after[name]);
@@ -349,16 +353,16 @@ fn levels(report: &Value) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-fn harden(pod: &Value, policy: &str) -> Value {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pod-hardener"))
-        .args(["harden", "-q", "-o", "json", "--policy", policy, "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("our program");
-    child.stdin.take().expect("a pipe").write_all(pod.to_string().as_bytes()).expect("its input");
-    let output = child.wait_with_output().expect("its output");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+/// What our command line makes of all of them.
+fn hardened(samples: &[Sample], policy: &str) -> Vec<Sample> {
+    let stream: String = samples.iter().map(|sample| sample.pod.to_string()).collect();
+    let output = run_program(&["harden", "-q", "-o", "json", "--policy", policy, "-"], &stream);
+    let text = text(&output);
+    let pods = serde_json::Deserializer::from_str(&text).into_iter().map(|pod| pod.expect("JSON"));
+    let hardened: Vec<Sample> =
+        samples.iter().zip(pods).map(|(sample, pod)| Sample { source: sample.source.clone(), pod }).collect();
+    assert_eq!(hardened.len(), samples.len());
+    hardened
 }
 
 /// The highest level at which the API server takes each pod, by its name.

@@ -6,7 +6,7 @@ mod details;
 
 use std::io::{self, Write};
 
-use super::{MOST_ROWS, SHOWN, words};
+use super::{MOST_ROWS, SHOWN, evidence, words};
 use crate::html::{STYLE, STYLE_HASH, escape};
 use crate::report::{Level, Likelihood, Report, Standard, rfc3339};
 use crate::rules::RuleResult;
@@ -151,8 +151,10 @@ fn rules(report: &Report, out: &mut impl Write) -> io::Result<()> {
             what,
             count: results.iter().map(|result| count.results[*result as usize]).sum(),
         });
-        let changing = parts[1].count;
-        bar(out, count.rule.as_str(), &parts, report.summary.workloads, &format!("{changing} change"))?;
+        let said = [(parts[1].count, "change"), (parts[4].count, "stay")];
+        let said = said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let said = said.collect::<Vec<_>>().join(", ");
+        bar(out, count.rule.as_str(), &parts, report.summary.workloads, &said)?;
     }
     writeln!(out, "</ul>")?;
     let head = ["rule"].into_iter().chain(SHOWN.map(RuleResult::as_str));
@@ -221,19 +223,21 @@ fn namespaces(report: &Report, out: &mut impl Write) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out, "<section id=\"namespaces\">\n<h2>Namespaces</h2>")?;
+    let has_pods = report.summary.pods > 0;
     let rows = report.summary.namespaces.iter().map(|count| {
         let name = if count.namespace.is_empty() { "(none named)" } else { &count.namespace };
-        vec![
-            format!("<th scope=\"row\">{}</th>", escape(name)),
-            number(count.workloads),
-            number(count.pods),
+        let mut row = vec![format!("<th scope=\"row\">{}</th>", escape(name)), number(count.workloads)];
+        row.extend(has_pods.then(|| number(count.pods)));
+        row.extend([
             number(count.changing),
             number(count.open),
             format!("<td class=\"number\">{} → {}</td>", count.restricted_before, count.restricted_after),
-        ]
+        ]);
+        row
     });
     let head = ["namespace", "workloads", "pods", "would change", "stay insecure", "restricted"];
-    table(out, "Workloads by namespace", head.into_iter(), rows)?;
+    let head = head.into_iter().filter(|title| has_pods || *title != "pods");
+    table(out, "Workloads by namespace", head, rows)?;
     writeln!(out, "</section>")
 }
 
@@ -253,22 +257,16 @@ fn risks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let [low, medium, high] = report.summary.likely_to_break;
     writeln!(
         out,
-        "<section id=\"risks\">\n<h2>Most likely to break</h2>\n<p>{} high, {} medium, {} low. The likeliest first; \
-         a profile of the image, or an annotation, says what is not known.</p>",
-        high, medium, low
+        "<section id=\"risks\">\n<h2>Most likely to break</h2>\n<p>{high} high, {medium} medium, {low} low. The \
+         likeliest first; a profile of the image, or an annotation, says what is not known.</p>"
     )?;
     let rows = risky.iter().take(MOST_ROWS).map(|workload| {
         let likelihood = workload.likelihood().unwrap_or(Likelihood::Low);
-        let mut evidence = String::from("<td class=\"wrap\">");
-        for risk in &workload.risks {
-            let container = risk.container.as_ref().map_or_else(String::new, |name| format!("{name}: "));
-            evidence.push_str(&format!("{}<br>", escape(&format!("{container}{}", risk.evidence))));
-        }
-        evidence.push_str("</td>");
+        let evidence: Vec<String> = evidence(workload).iter().map(|line| escape(line).to_string()).collect();
         vec![
             format!("<td>{}</td>", badge(class_of(likelihood), likelihood.as_str())),
             format!("<th scope=\"row\" class=\"wrap\">{}</th>", escape(&workload.full_name())),
-            evidence,
+            format!("<td class=\"wrap\">{}</td>", evidence.join("<br>")),
         ]
     });
     let head = ["how likely", "workload", "evidence"];

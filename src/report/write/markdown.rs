@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{MOST_ROWS, SHOWN, change, counted, line, words};
+use super::{MOST_ROWS, SHOWN, change, counted, evidence, line, words};
 use crate::message::printable;
 use crate::report::{Report, Standard, Workload, rfc3339};
 use crate::rules::RuleResult;
@@ -70,12 +70,9 @@ fn rules(report: &Report, out: &mut impl Write) -> io::Result<()> {
 fn risks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let risky = report.risky();
     let rows = risky.iter().take(MOST_ROWS).map(|workload| {
-        let evidence = workload.risks.iter().map(|risk| match &risk.container {
-            None => escape(&risk.evidence),
-            Some(container) => format!("{}: {}", escape(container), escape(&risk.evidence)),
-        });
+        let evidence: Vec<String> = evidence(workload).iter().map(|line| escape(line)).collect();
         let likelihood = workload.likelihood().map_or("", crate::report::Likelihood::as_str);
-        vec![likelihood.to_owned(), escape(&workload.full_name()), evidence.collect::<Vec<_>>().join("<br>")]
+        vec![likelihood.to_owned(), escape(&workload.full_name()), evidence.join("<br>")]
     });
     table(out, "Most likely to break", &["how likely", "workload", "evidence"], rows)?;
     more(out, risky.len())

@@ -16,7 +16,7 @@ pub use policy_report::{Api, policy_reports};
 pub use sarif::sarif;
 pub use table::table;
 
-use super::{Found, WHO, Workload};
+use super::{Risk, WHO, Workload};
 use crate::rules::{RuleId, RuleResult, Source};
 
 /// So many rows of what can be very long are shown to people; JSON has them all.
@@ -49,21 +49,40 @@ const fn words(result: RuleResult) -> &'static str {
 /// The findings of one rule with one result, as a line: what, and in which containers.
 fn line(workload: &Workload, rule: RuleId, result: RuleResult) -> String {
     let found = workload.findings.iter().filter(|found| found.rule == rule && found.result == result);
-    let mut parts: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Found { note, container, .. } in found {
-        let at = match parts.iter().position(|(known, _)| known == note) {
-            Some(at) => at,
-            None => {
-                parts.push((note, Vec::new()));
-                parts.len() - 1
-            }
-        };
-        parts[at].1.extend(container.as_deref());
-    }
+    let parts = by_container(found.map(|found| (found.note.as_str(), found.container.as_deref())));
     let parts = parts.into_iter().map(|(note, containers)| {
         if containers.is_empty() { note.to_owned() } else { format!("{note} in {}", containers.join(", ")) }
     });
     parts.collect::<Vec<_>>().join("; ")
+}
+
+/// What speaks for it that a workload breaks, the strongest first, a line a piece.
+fn evidence(workload: &Workload) -> Vec<String> {
+    let mut risks: Vec<&Risk> = workload.risks.iter().collect();
+    risks.sort_by_key(|risk| std::cmp::Reverse(risk.likelihood));
+    let parts =
+        by_container(risks.into_iter().map(|risk| (risk.evidence.as_str(), risk.container.as_deref())));
+    let line = |(evidence, containers): (&str, Vec<&str>)| {
+        if containers.is_empty() {
+            evidence.to_owned()
+        } else {
+            format!("{}: {evidence}", containers.join(", "))
+        }
+    };
+    parts.into_iter().map(line).collect()
+}
+
+/// What is said of several containers in the same words, once.
+fn by_container<'t>(said: impl Iterator<Item = (&'t str, Option<&'t str>)>) -> Vec<(&'t str, Vec<&'t str>)> {
+    let mut parts: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (words, container) in said {
+        let at = parts.iter().position(|(known, _)| *known == words).unwrap_or_else(|| {
+            parts.push((words, Vec::new()));
+            parts.len() - 1
+        });
+        parts[at].1.extend(container);
+    }
+    parts
 }
 
 /// `1 workload`, `2 workloads`

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{MOST_ROWS, SHOWN, counted, words};
+use super::{MOST_ROWS, SHOWN, counted, evidence, words};
 use crate::message::printable;
 use crate::report::{Likelihood, Report, Standard, Workload, rfc3339};
 use crate::rules::{RuleId, RuleResult};
@@ -152,9 +152,8 @@ fn risks(report: &Report, out: &mut impl Write) -> io::Result<()> {
             _ => (PLAIN, "low"),
         };
         writeln!(out, "{style}{word:<6}{style:#}  {}", printable(&workload.full_name()))?;
-        for risk in &workload.risks {
-            let container = risk.container.as_ref().map_or_else(String::new, |name| format!("{name}: "));
-            writeln!(out, "        {}", printable(&format!("{container}{}", risk.evidence)))?;
+        for line in evidence(workload) {
+            writeln!(out, "        {}", printable(&line))?;
         }
     }
     more(out, risky.len(), MOST_ROWS)

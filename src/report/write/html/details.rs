@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{badge, class_of, class_of_level, table};
 use crate::html::escape;
-use crate::report::write::{SHOWN, line, words};
+use crate::report::write::{SHOWN, evidence, line, words};
 use crate::report::{Report, Workload};
 use crate::rules::{RuleId, RuleResult};
 
@@ -44,9 +44,8 @@ fn one(workload: &Workload, out: &mut impl Write) -> io::Result<()> {
     }
     if !workload.risks.is_empty() {
         writeln!(out, "<p>What speaks for it that it breaks:</p>\n<ul>")?;
-        for risk in &workload.risks {
-            let container = risk.container.as_ref().map_or_else(String::new, |name| format!("{name}: "));
-            writeln!(out, "<li>{}</li>", escape(&format!("{container}{}", risk.evidence)))?;
+        for line in evidence(workload) {
+            writeln!(out, "<li>{}</li>", escape(&line))?;
         }
         writeln!(out, "</ul>")?;
     }
