@@ -45,13 +45,14 @@ impl Display for Escaped<'_> {
 }
 
 /// The SHA-256 of [`STYLE`] as a Content-Security-Policy writes it: for a page that holds it in its one `<style>`.
-pub const STYLE_HASH: &str = "sha256-Udo1Lppd64zA0JzheQKTbqnhOrzvn0JJAdeP5e5YfKI=";
+pub const STYLE_HASH: &str = "sha256-VB9SBCQrzwXlzjDIDyc2BvnMMzBop6KJX+r5AMXYxr0=";
 
 /// The look of all pages, in light and dark.
 ///
 /// Classes: `skip` (the link to the content), `cards` and `card` (numbers side by side: `b` the number, `span` what it
 /// is), `scroll` (around a wide table; give it `tabindex="0"`), `badge`, `muted`, `number` (a cell, set right), `wrap`
-/// (a cell whose words may break), `bars` (a list of items, each what it is, a `bar` and a `number`), `bar` (an SVG that is
+/// (a cell whose words may break), `stack` (a
+/// table of which a phone shows each row as lines: cells name their column by `data-label`), `bars` (a list of items, each what it is, a `bar` and a `number`), `bar` (an SVG that is
 /// stretched: `viewBox="0 0 100 1" preserveAspectRatio="none"`), `legend`. Colours, of `badge` and of what an SVG
 /// fills: `ok`, `change`, `warn`, `bad`, `rest`.
 pub const STYLE: &str = "\
@@ -91,6 +92,7 @@ th,td{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-bott
 th:last-child,td:last-child{padding-right:0}
 thead th{color:var(--muted);font-weight:600;font-size:.8rem;white-space:nowrap}
 tbody th{font-weight:600}
+tbody th:not(.wrap){white-space:nowrap}
 tbody tr:last-child>*{border-bottom:0}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .wrap{min-width:14rem;overflow-wrap:anywhere}
@@ -111,7 +113,10 @@ svg .rest{fill:var(--rest)}
 @media (max-width:40rem){header,main,footer{padding-left:.75rem;padding-right:.75rem}section{padding:.9rem}\
 .scroll{margin:0 -.9rem;padding:0 .9rem}.cards{grid-template-columns:repeat(2,1fr)}\
 .bars{display:block}.bars>li{display:grid;grid-template-columns:1fr auto;gap:.1rem .75rem;margin-bottom:.7rem}\
-.bars .bar{grid-area:2/1/3/3}}
+.bars .bar{grid-area:2/1/3/3}\
+.stack thead{position:absolute;left:-99em}.stack tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}\
+.stack td,.stack th,.stack th:not(.wrap){display:block;border:0;padding:.1rem 0;min-width:0;text-align:left;\
+white-space:normal}.stack td[data-label]::before{content:attr(data-label) ': ';color:var(--muted)}}
 @media print{body{background:none}section,.card{break-inside:avoid}}
 ";
 

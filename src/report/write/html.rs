@@ -341,30 +341,36 @@ fn badge(class: &str, text: &str) -> String {
     format!("<span class=\"badge {class}\">{}</span>", escape(text))
 }
 
-/// A table whose cells are HTML already.
+/// A table whose cells are HTML already; a narrow screen shows its rows as lines.
 fn table<'h>(
     out: &mut impl Write,
     caption: &str,
     head: impl Iterator<Item = &'h str>,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> io::Result<()> {
+    let head: Vec<&str> = head.collect();
+    let rows: Vec<Vec<String>> = rows.collect();
     write!(
         out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"stack\">\
          <caption>{caption}</caption><thead><tr>"
     )?;
-    let rows: Vec<Vec<String>> = rows.collect();
-    for (column, title) in head.enumerate() {
-        let is_number = rows
-            .first()
-            .and_then(|row| row.get(column))
-            .is_some_and(|cell| cell.contains("class=\"number\""));
+    for (column, title) in head.iter().enumerate() {
+        let first = rows.first().and_then(|row| row.get(column));
+        let is_number = first.is_some_and(|cell| cell.contains("class=\"number\""));
         let class = if is_number { " class=\"number\"" } else { "" };
         write!(out, "<th scope=\"col\"{class}>{title}</th>")?;
     }
     writeln!(out, "</tr></thead><tbody>")?;
     for row in rows {
-        writeln!(out, "<tr>{}</tr>", row.concat())?;
+        write!(out, "<tr>")?;
+        for (cell, title) in row.iter().zip(&head) {
+            match cell.strip_prefix("<td") {
+                Some(rest) if !title.is_empty() => write!(out, "<td data-label=\"{title}\"{rest}")?,
+                _ => write!(out, "{cell}")?,
+            }
+        }
+        writeln!(out, "</tr>")?;
     }
     writeln!(out, "</tbody></table></div>")
 }
