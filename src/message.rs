@@ -78,6 +78,13 @@ pub(crate) fn shorten(mut line: String) -> String {
     line
 }
 
+/// Without control characters: a manifest does not get to move anybody's cursor.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let replace = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    text.chars().map(replace).collect()
+}
+
 /// What stays insecure although a rule in force is against it, as a line a rule.
 pub(crate) fn unrepaired(hardened: &Hardened<'_>, subject: &Subject<'_, '_>) -> Vec<String> {
     let rules = hardened.results.of(RuleResult::Impossible);

@@ -17,6 +17,7 @@ use crate::rules::{
     Desk, Note, Place, RuleId, RuleResult, RuleSet, capabilities, read_only_root_filesystem, run_as_non_root,
     user_namespace,
 };
+use crate::subject::Subject;
 
 const RULE: RuleId = RuleId::run_as_non_root;
 
@@ -140,7 +141,7 @@ pub(crate) fn settle<'v>(
     let has_namespace = desk.subject.spec.host_users == Some(false) || user_namespace::will_be_set(desk);
     // What is behind a claim cannot be seen: only policy knows whether it can be id-mapped.
     let unmapped = policy.posture.persistent_volumes.max(floor) == Posture::Safe
-        && (0..desk.subject.slots.len()).any(|number| mounts_persistent_volume(desk, number));
+        && (0..desk.subject.slots.len()).any(|number| persistent_volume(desk.subject, number).is_some());
     let mut stances = Vec::with_capacity(desk.subject.slots.len());
     for (number, slot) in desk.subject.slots.iter().enumerate() {
         let image = slot.view.image.as_deref().unwrap_or_default();
@@ -203,7 +204,7 @@ fn wished(
         profile.map_or(policy.posture.unknown, |profile| profile.facts.posture.unwrap_or(Posture::Full));
     let by_volume = policy.posture.persistent_volumes;
     if by_volume < by_image
-        && mounts_persistent_volume(desk, number)
+        && persistent_volume(desk.subject, number).is_some()
         && run_as_non_root::changes_user(desk, &policy.rules.run_as_non_root, number, profile)
     {
         return (by_volume, Cause::PersistentVolume);
@@ -262,19 +263,18 @@ const PERSISTENT: [&str; 21] = [
     "storageos",
 ];
 
-/// Whether the container mounts a volume whose files may belong to somebody, and nobody says to whom.
-fn mounts_persistent_volume(desk: &Desk<'_, '_>, number: usize) -> bool {
-    let subject = desk.subject;
+/// A volume (or device) of the container whose files may belong to somebody, and nobody says to whom.
+pub(crate) fn persistent_volume<'v>(subject: &Subject<'v, '_>, number: usize) -> Option<&'v str> {
     let view = subject.slots[number].view;
-    if !view.devices().is_empty() {
-        return true;
+    if let Some(device) = view.devices().first() {
+        return Some(device.device_path.as_str());
     }
     let persists = |name: &str| {
         let volume = subject.spec.volumes().iter().find(|volume| *volume.name == *name);
         // A StatefulSet's claims become volumes only in its pods.
         volume.is_none_or(|volume| volume.kind.as_deref().is_some_and(|kind| PERSISTENT.contains(&kind)))
     };
-    view.mounts().iter().any(|mount| persists(&mount.name))
+    view.mounts().iter().map(|mount| mount.name.as_str()).find(|name| persists(name))
 }
 
 #[cfg(test)]

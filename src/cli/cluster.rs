@@ -18,6 +18,11 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// As reports call it.
+    pub(super) fn name(&self) -> String {
+        self.context.as_ref().map_or_else(|| "the cluster".to_owned(), |name| format!("the cluster {name}"))
+    }
+
     /// Does something with the API server.
     pub(super) fn run<T, F: Future<Output = anyhow::Result<T>>>(
         &self,

@@ -10,6 +10,7 @@ mod output;
 mod policy;
 mod policy_explain;
 mod profiles;
+mod report;
 mod say;
 mod serve;
 
@@ -51,6 +52,8 @@ struct Cli {
 enum Command {
     /// Harden the pods in manifests
     Harden(harden::Args),
+    /// Report what would change where, and what stays insecure
+    Report(report::Args),
     /// Run the admission webhook
     #[command(after_help = serve::HELP)]
     Serve(pod_hardener::serve::Args),
@@ -83,6 +86,7 @@ enum Command {
 pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Harden(args) => harden::run(&args, now),
+        Command::Report(args) => report::run(&args, now),
         Command::Serve(args) => return serve::run(args),
         Command::Config(command) => serve::config(&command),
         Command::Exemptions(command) => exemptions::run(&command, now),

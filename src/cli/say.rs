@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+pub(super) use pod_hardener::message::printable;
 
 /// `error: …`
 pub(super) fn error(message: &dyn Display) {
@@ -20,10 +21,4 @@ fn line(word: &str, colour: AnsiColor, message: &dyn Display) {
     let message = printable(&message.to_string());
     // Nobody is left to tell when standard error is gone.
     let _ = writeln!(anstream::stderr().lock(), "{style}{word}:{style:#} {message}");
-}
-
-/// Without control characters: a manifest does not get to move anybody's cursor.
-pub(super) fn printable(text: &str) -> String {
-    let replace = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
-    text.chars().map(replace).collect()
 }

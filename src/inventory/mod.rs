@@ -78,6 +78,12 @@ impl Exemption {
             Some(_) => Left::Longer,
         }
     }
+
+    /// Whole days left; `None` without an end, negative when it is over.
+    #[must_use]
+    pub fn days_left(&self, now: OffsetDateTime) -> Option<i64> {
+        self.end.map(|end| (end - now).whole_seconds().div_euclid(24 * 3600))
+    }
 }
 
 /// The exemptions among annotations.

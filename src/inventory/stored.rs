@@ -12,10 +12,10 @@ use kube::{Api, Client, Resource};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{EXEMPTED_LABEL, Exemption, Left, names};
+use super::{EXEMPTED_LABEL, Exemption, names};
 
 /// So many objects are listed at once.
-const PAGE: u32 = 500;
+pub(crate) const PAGE: u32 = 500;
 
 /// One exemption in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -185,10 +185,7 @@ impl Reading<'_> {
             rules: names(exemption.rules).into_owned(),
             reason: exemption.reason.to_string(),
             until: exemption.until.to_string(),
-            days_left: match exemption.left(self.now) {
-                Left::NoEnd => None,
-                _ => exemption.end.map(|end| (end - self.now).whole_seconds().div_euclid(24 * 3600)),
-            },
+            days_left: exemption.days_left(self.now),
             by: String::new(),
             pods: 0,
         }
@@ -217,7 +214,7 @@ fn manager(metadata: &ObjectMeta, path: &[&str], key: &str) -> String {
 }
 
 /// Every page of a list.
-async fn all<K>(api: &Api<K>, mut page: ListParams) -> Result<Vec<K>, kube::Error>
+pub(crate) async fn all<K>(api: &Api<K>, mut page: ListParams) -> Result<Vec<K>, kube::Error>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {

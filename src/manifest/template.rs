@@ -15,7 +15,11 @@ use serde_json::Value;
 pub(super) struct Place {
     /// The JSON Pointer to what has the pod's `metadata` and `spec`.
     pub(super) pointer: String,
-    /// The kind that holds it.
+    /// The JSON Pointer to the object that holds it.
+    pub(super) object: String,
+    /// The version of that.
+    pub(super) api_version: String,
+    /// The kind of that.
     pub(super) kind: String,
     /// The namespace of that, if it says.
     pub(super) namespace: Option<String>,
@@ -53,6 +57,8 @@ fn collect(object: &Value, at: &str, listed: Option<(&str, &str)>, places: &mut 
     };
     places.push(Place {
         pointer: format!("{at}{path}"),
+        object: at.to_owned(),
+        api_version: version.to_owned(),
         kind: kind.to_owned(),
         namespace: metadata("namespace"),
         name: metadata("name").or_else(|| metadata("generateName")).unwrap_or_default(),

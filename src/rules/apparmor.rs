@@ -21,7 +21,8 @@ pub const META: Meta = Meta {
 /// Parameters: none but the mode.
 pub type Params = ModeOnly;
 
-const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+/// What the keys of the legacy annotations begin with.
+pub(crate) const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
     if desk.subject.is_linux() {

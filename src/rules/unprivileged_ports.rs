@@ -1,7 +1,7 @@
 //! `unprivileged-ports`
 
 use super::{Desk, Meta, Mode, ModeOnly, Note, Place, Source, host_namespaces, run_as_non_root};
-use crate::view::Sysctl;
+use crate::view::{Spec, Sysctl};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -35,20 +35,29 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
     {
         return;
     }
-    let context = subject.spec.security_context.as_ref();
-    let sysctls = context.and_then(|context| context.sysctls.as_deref()).unwrap_or_default();
-    if sysctls.iter().any(is_set) {
+    if has_sysctl(subject.spec) {
         return;
     }
     let needs = desk.slots().find_map(|(number, slot)| {
-        let low = |port: &i64| (1..FIRST_UNPRIVILEGED).contains(port);
-        let port = slot.view.ports().iter().filter_map(|port| port.container_port).find(low)?;
+        let port = slot.view.ports().iter().filter_map(|port| port.container_port).find(is_low)?;
         run_as_non_root::will_not_be_root(desk, number).then_some(port)
     });
     if let Some(port) = needs {
         let note = Note::of("sysctl for port ", port.to_string());
         desk.inject(Place::Pod, note, |plan| plan.pod.unprivileged_ports = true);
     }
+}
+
+/// Whether only root may listen on it, unless a sysctl says otherwise.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as iterators call it")]
+pub(crate) fn is_low(port: &i64) -> bool {
+    (1..FIRST_UNPRIVILEGED).contains(port)
+}
+
+/// Whether the pod sets the sysctl, to whatever value.
+pub(crate) fn has_sysctl(spec: &Spec<'_>) -> bool {
+    let sysctls = spec.security_context.as_ref().and_then(|context| context.sysctls.as_deref());
+    sysctls.unwrap_or_default().iter().any(is_set)
 }
 
 /// Sysctls may be written with slashes too; the API server refuses the same one twice.

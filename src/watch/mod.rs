@@ -9,6 +9,7 @@ mod client;
 mod follow;
 mod namespaces;
 mod nodes;
+mod once;
 mod policies;
 mod profiles;
 mod status;
@@ -31,6 +32,7 @@ use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
 pub use client::{ClusterError, connect};
+pub use once::{Once, read_once};
 pub use status::Watches;
 
 use crate::cluster::Cluster;

@@ -7,6 +7,7 @@ mod errors;
 mod formats;
 mod other_commands;
 mod pass_through;
+mod report;
 mod support;
 mod yaml_edit;
 mod yaml_meaning;

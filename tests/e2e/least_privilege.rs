@@ -30,6 +30,13 @@ pub(crate) struct Grant {
     verb: String,
 }
 
+impl Grant {
+    pub(crate) fn new(group: &str, resource: &str, verb: &str) -> Self {
+        let [group, resource, verb] = [group, resource, verb].map(str::to_owned);
+        Self { group, resource, verb }
+    }
+}
+
 /// All that the role of the manifests allows.
 pub(crate) fn grants() -> Vec<Grant> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/role.yaml");
@@ -41,8 +48,8 @@ pub(crate) fn grants() -> Vec<Grant> {
             for resource in words(&rule["resources"]) {
                 for verb in words(&rule["verbs"]) {
                     let [group, resource, verb] =
-                        [group, resource, verb].map(|word| word.as_str().expect("a word").to_owned());
-                    grants.push(Grant { group, resource, verb });
+                        [group, resource, verb].map(|word| word.as_str().expect("a word"));
+                    grants.push(Grant::new(group, resource, verb));
                 }
             }
         }

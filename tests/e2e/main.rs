@@ -57,6 +57,7 @@ mod profiles;
 mod registration;
 mod reinvocation;
 mod replicas;
+mod report;
 mod resources;
 mod selection;
 mod self_managed;
@@ -144,6 +145,7 @@ fn tests() -> Vec<Test> {
         registration::tests(),
         reinvocation::tests(),
         replicas::tests(),
+        report::tests(),
         resources::tests(),
         selection::tests(),
         self_managed::tests(),

@@ -36,12 +36,16 @@ pub(crate) async fn install(fixture: &Fixture) {
 
 /// Installs the definition of one of our resources, and waits until they are served.
 pub(crate) async fn define(fixture: &Fixture, plural: &str, path: &str) {
-    let file = root().join(format!("manifests/base/crd/{plural}.yaml"));
+    define_from(fixture, &root().join(format!("manifests/base/crd/{plural}.yaml")), path).await;
+}
+
+/// Installs a definition from a file, and waits until what it defines is served.
+pub(crate) async fn define_from(fixture: &Fixture, file: &Path, path: &str) {
     let file = file.to_str().expect("a path that is UTF-8");
     let output = fixture.cluster.kubectl(&["apply", "--server-side", "-f", file]).output().expect("kubectl");
     assert!(output.status.success(), "{}", said(&output));
     let api = fixture.cluster.api(ADMIN);
-    until(&format!("{plural} are served"), async || api.get(path).await.is_ok()).await;
+    until(&format!("{path} is served"), async || api.get(path).await.is_ok()).await;
 }
 
 pub(crate) fn document(name: &str, spec: &Value) -> Value {

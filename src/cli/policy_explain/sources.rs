@@ -9,14 +9,14 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client};
 use pod_hardener::facts::Space;
-use pod_hardener::manifest::{Manifest, PodIn};
+use pod_hardener::manifest::{Document, Manifest, PodIn};
 use pod_hardener::policy::{self, API_VERSION, KIND, Policy, Preset};
 use serde_json::{Value, json};
 
 use crate::cli::input::{self, Input};
 
 /// Namespaces by name.
-type Spaces = BTreeMap<String, Arc<Space>>;
+pub(in crate::cli) type Spaces = BTreeMap<String, Arc<Space>>;
 
 /// What stands in the file.
 #[derive(Debug, Default)]
@@ -52,16 +52,21 @@ fn read_input(input: &Input, read: &mut Read) -> Result<(), Vec<String>> {
         .map_err(|errors| errors.iter().map(|error| format!("{name}:{error}")).collect::<Vec<_>>())?;
     for document in &manifest.documents {
         read.pods.extend(document.pods());
-        let Some(object) = document.value().filter(|object| object["kind"] == "Namespace") else { continue };
-        let map = |field: &str| {
-            let map = object["metadata"][field].as_object();
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            map.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
-        };
-        let namespace = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        read.spaces.insert(namespace, space(map("labels"), map("annotations")));
+        read.spaces.extend(namespace_in(document));
     }
     Ok(())
+}
+
+/// The namespace that a document is, if it is one.
+pub(in crate::cli) fn namespace_in(document: &Document<'_>) -> Option<(String, Arc<Space>)> {
+    let object = document.value().filter(|object| object["kind"] == "Namespace")?;
+    let map = |field: &str| {
+        let map = object["metadata"][field].as_object();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        map.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
+    };
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    Some((name, space(map("labels"), map("annotations"))))
 }
 
 fn space(labels: BTreeMap<String, String>, annotations: BTreeMap<String, String>) -> Arc<Space> {

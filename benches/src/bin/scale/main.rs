@@ -1,5 +1,5 @@
 //! A server that knows a large cluster: how long it takes to know it, in how much memory, and whether reviews are as
-//! fast as those of a server that knows an empty one.
+//! fast as those of a server that knows an empty one. And how long a report of all of it takes.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 mod objects;
+mod report;
 
 #[path = "../../../../tests/e2e/api.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "the end-to-end tests' own, which panic")]
@@ -57,6 +58,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     objects::fill(&Address::new(address(&full)?, full.authority().der())?, size).await?;
 
     let mut table = Table::default();
+    report::measure(&full.kubeconfig(ADMIN), size, options, &mut table)?;
     let nothing = start(&empty, None).await?;
     let room = Room::new(LIMIT);
     let knowing = start(&full, room.as_ref()).await?;
