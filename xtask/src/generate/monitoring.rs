@@ -14,6 +14,14 @@ pub(super) fn pages() -> Result<Vec<Page>> {
             alerts::rule_file()
         ),
     };
+    let tests = Page {
+        path: "manifests/monitoring/alerts.test.yaml".to_owned(),
+        text: format!(
+            "# `promtool test rules alerts.test.yaml`: each alert with series for which it fires, and with some for which it\n\
+             # does not. Written by `{COMMAND}`.\n{}",
+            alerts::test_file("alerts.yaml")
+        ),
+    };
     let object = Page {
         path: "manifests/components/monitoring/prometheusrule.yaml".to_owned(),
         text: format!(
@@ -21,7 +29,7 @@ pub(super) fn pages() -> Result<Vec<Page>> {
             alerts::prometheus_rule()
         ),
     };
-    let mut pages = vec![rules, chart::monitoring(&object.text)?, object];
+    let mut pages = vec![rules, tests, chart::monitoring(&object.text)?, object];
     for (name, text) in dashboards::files()? {
         pages.push(Page { path: format!("manifests/monitoring/dashboards/{name}"), text });
     }

@@ -58,7 +58,7 @@ fn every_alert_fires_when_it_should_and_rests_when_it_should() {
     let Some(programs) = had("Prometheus", prometheus::folder()) else { return };
     let folder = Folder::new("alerts");
     let rules = folder.write("alerts.yaml", &alerts::rule_file());
-    let tests = folder.write("alerts.test.yaml", &alerts::test_file("alerts.yaml").expect("JSON"));
+    let tests = folder.write("alerts.test.yaml", &alerts::test_file("alerts.yaml"));
     let promtool = || Command::new(programs.join("promtool"));
     succeeds(promtool().args(["check", "rules", "--lint-fatal"]).arg(rules));
     succeeds(promtool().args(["test", "rules"]).arg(tests));
@@ -77,11 +77,22 @@ fn dashboards_are_what_grafana_reads() {
     };
     let Some(program) = had("Go", program.built()) else { return };
     let folder = Folder::new("dashboards");
-    let mut check = Command::new(program.join("check-dashboards"));
+    let check = |name: &str, text: &str| {
+        let mut command = Command::new(program.join("check-dashboards"));
+        command.arg(folder.write(name, text));
+        command
+    };
     for (name, text) in dashboards::files().expect("JSON") {
-        check.arg(folder.write(&name, &text));
+        succeeds(&mut check(&name, &text));
+        // And what it does not know it does not take.
+        for (known, unknown) in
+            [("graphTooltip", "tooltips"), ("legendFormat", "legend"), ("colorMode", "colour")]
+        {
+            let broken = text.replace(&format!("\"{known}\""), &format!("\"{unknown}\""));
+            let output = check("broken.json", &broken).output().expect("the check");
+            assert!(!output.status.success(), "{name}: {unknown} is taken");
+        }
     }
-    succeeds(&mut check);
 }
 
 /// The names of our metrics in a query.
