@@ -311,7 +311,7 @@ pub(super) const CLUSTER_CONTACT: Family = family(
     "When the API server last answered, in seconds since 1970; 0 where no cluster is watched.",
     &[],
 )
-.asked("time() - max(pod_hardener_cluster_contact_timestamp_seconds)");
+.asked("time() - max(pod_hardener_cluster_contact_timestamp_seconds > 0)");
 pub(super) const BUILD_INFO: Family = family(
     "pod_hardener_build_info",
     Kind::Gauge,

@@ -61,7 +61,7 @@ const NOW: &[Panel] = &[
         about: "By the replica that has waited longest.",
         show: Show::Number,
         unit: "s",
-        queries: &[("time() - min(pod_hardener_cluster_contact_timestamp_seconds)", "")],
+        queries: &[("time() - min(pod_hardener_cluster_contact_timestamp_seconds > 0)", "")],
         width: 4,
         alerts: &["PodHardenerClusterSilent"],
     },
