@@ -92,6 +92,14 @@ fn the_api_server_finds_the_pods() {
         assert!(args.contains(&expected.as_str()), "{expected} is not in {args:?}");
     };
     serves("listen", at(&service, "/spec/ports/0/targetPort"));
+    let annotations = at(&deployment, "/spec/template/metadata/annotations");
+    let scraped =
+        ports.iter().find(|port| annotations["prometheus.io/port"] == port["containerPort"].to_string());
+    assert_eq!(
+        scraped.map(|port| &port["name"]),
+        Some(&json!("admin")),
+        "who follows annotations finds the metrics"
+    );
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         serves("admin", at(&container[probe], "/httpGet/port"));
     }

@@ -3,26 +3,30 @@
 //! Every series exists from the start, and its handle is kept by the index of its label's variant: counting is an
 //! addition, never a look-up by text.
 
+mod family;
+mod handles;
+mod namespaces;
 mod process;
 mod reason;
 mod spread;
 mod table;
 
-use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
+pub use family::{DURATION_BUCKETS, Family, Kind, LabelNames};
+pub use handles::{ByteGauge, Counters, CountersOfTwo, Entered, Gauges, Present, TakenBytes};
 pub use reason::{
     Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
-    HandshakeFailure, Label, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
-    WatchKind,
+    HandshakeFailure, Label, Limit, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told,
+    Waited, WatchKind,
 };
-pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
+pub use table::{BY_NAMESPACE, TABLE};
 
+use self::handles::{count, counter, counters, gauge, gauges, histograms, observe};
+use self::namespaces::Namespaces;
+use self::process::Process;
 use self::spread::Spread;
 use crate::inventory::Left;
 use crate::review::{Outcome, Record};
@@ -36,76 +40,16 @@ pub const TEXT_FORMAT: &str = prometheus::TEXT_FORMAT;
 #[error("metrics: {0}")]
 pub struct MetricsError(#[from] prometheus::Error);
 
-/// Counters by a label's variants.
-#[derive(Debug)]
-pub struct Counters<L> {
-    counters: Vec<IntCounter>,
-    label: PhantomData<L>,
-}
-
-impl<L: Label> Counters<L> {
-    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
-        Ok(Self { counters: counters(registry, family)?, label: PhantomData })
-    }
-
-    /// Counts one.
-    pub fn count(&self, label: L) {
-        if let Some(counter) = self.counters.get(label.index()) {
-            counter.inc();
-        }
-    }
-
-    /// How many there were.
-    #[must_use]
-    pub fn get(&self, label: L) -> u64 {
-        self.counters.get(label.index()).map_or(0, IntCounter::get)
-    }
-}
-
-/// Gauges by a label's variants.
-#[derive(Debug)]
-pub struct Gauges<L> {
-    gauges: Vec<IntGauge>,
-    label: PhantomData<L>,
-}
-
-impl<L: Label> Gauges<L> {
-    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
-        Ok(Self { gauges: gauges(registry, family)?, label: PhantomData })
-    }
-
-    /// Says how many there are now.
-    pub fn set(&self, label: L, count: usize) {
-        if let Some(gauge) = self.gauges.get(label.index()) {
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-    }
-}
-
-/// Counters by the variants of two labels.
-#[derive(Debug)]
-pub struct CountersOfTwo<A, B> {
-    counters: Vec<IntCounter>,
-    labels: PhantomData<(A, B)>,
-}
-
-impl<A: Label, B: Label> CountersOfTwo<A, B> {
-    fn new(registry: &Registry, family: &Family) -> Result<Self, prometheus::Error> {
-        Ok(Self { counters: counters(registry, family)?, labels: PhantomData })
-    }
-
-    /// Counts one.
-    pub fn count(&self, first: A, second: B) {
-        count(&self.counters, first.index() * B::ALL.len() + second.index());
-    }
-}
-
 /// All metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     /// By endpoint, then by outcome.
     outcomes: Spread,
+    /// By resource, then by outcome.
+    objects: Spread,
+    /// By namespace, where a setting wants that.
+    namespaces: Option<Namespaces>,
     /// By endpoint.
     durations: Vec<Histogram>,
     /// By rule, then by result.
@@ -121,11 +65,16 @@ pub struct Metrics {
     certificate_leader: IntGauge,
     policy_loaded: IntGauge,
     policy_fingerprint: IntGauge,
-    resident_memory: IntGauge,
+    profile_loaded: IntGauge,
+    process: Process,
     /// Reviews being received or answered.
     pub in_flight: Present,
     /// Open connections.
     pub connections: Present,
+    /// What the bodies take that share [`Limit::LongBodies`].
+    pub long_bodies: ByteGauge,
+    /// What the settings allow at once.
+    pub limits: Gauges<Limit>,
     /// Requests that were not reviewed.
     pub rejected: Counters<Rejection>,
     /// Connections not taken or ended early.
@@ -169,41 +118,27 @@ pub struct Metrics {
     pub watch_objects: Gauges<WatchKind>,
     /// Lists and watches that failed.
     pub watch_errors: Counters<WatchKind>,
+    watch_changes: Gauges<WatchKind>,
     cluster_contact: IntGauge,
     panics: IntCounter,
     /// By rule, then by the time left.
     exempted_pods: Vec<IntGauge>,
 }
 
-/// A gauge of things that are there now.
-#[derive(Debug)]
-pub struct Present(IntGauge);
-
-impl Present {
-    /// One more, until the guard is dropped.
-    #[must_use]
-    pub fn enter(&self) -> Entered {
-        self.0.inc();
-        Entered(self.0.clone())
-    }
-}
-
-/// One of the things that a gauge counts.
-#[derive(Debug)]
-pub struct Entered(IntGauge);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 impl Metrics {
-    /// Sets all metrics up, each series at zero.
+    /// Sets all metrics up, each series at zero; none by namespace.
     ///
     /// # Errors
     /// When the table of metrics contradicts itself.
     pub fn new() -> Result<Self, MetricsError> {
+        Self::with_namespaces(0)
+    }
+
+    /// The same, and reviews by namespace for at most `most` of them; 0: not by namespace at all.
+    ///
+    /// # Errors
+    /// When the table of metrics contradicts itself.
+    pub fn with_namespaces(most: usize) -> Result<Self, MetricsError> {
         let registry = Registry::new();
         let start_time = gauge(&registry, &table::START_TIME)?;
         start_time.set(unix_seconds(SystemTime::now()));
@@ -211,6 +146,8 @@ impl Metrics {
         info.iter().for_each(|info| info.set(1));
         Ok(Self {
             outcomes: Spread::new(counters(&registry, &table::REQUESTS)?),
+            objects: Spread::new(counters(&registry, &table::OBJECTS)?),
+            namespaces: (most > 0).then(|| Namespaces::new(&registry, most)).transpose()?,
             durations: histograms(&registry, &table::DURATION)?,
             rule_results: Spread::new(counters(&registry, &table::RULE_RESULTS)?),
             exemptions: counters(&registry, &table::EXEMPTIONS)?,
@@ -226,9 +163,12 @@ impl Metrics {
             certificate_leader: gauge(&registry, &table::CERTIFICATE_LEADER)?,
             policy_loaded: gauge(&registry, &table::POLICY_LOADED)?,
             policy_fingerprint: gauge(&registry, &table::POLICY_FINGERPRINT)?,
-            resident_memory: gauge(&registry, &table::RESIDENT_MEMORY)?,
+            profile_loaded: gauge(&registry, &table::PROFILE_LOADED)?,
+            process: Process::new(&registry)?,
             in_flight: Present(gauge(&registry, &table::IN_FLIGHT)?),
             connections: Present(gauge(&registry, &table::CONNECTIONS)?),
+            long_bodies: ByteGauge(gauge(&registry, &table::LONG_BODIES)?),
+            limits: Gauges::new(&registry, &table::LIMITS)?,
             rejected: Counters::new(&registry, &table::REJECTED)?,
             connection_failures: Counters::new(&registry, &table::CONNECTION_FAILURES)?,
             handshake_failures: Counters::new(&registry, &table::HANDSHAKE_FAILURES)?,
@@ -251,6 +191,7 @@ impl Metrics {
             watch_synced: Gauges::new(&registry, &table::WATCH_SYNCED)?,
             watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
             watch_errors: Counters::new(&registry, &table::WATCH_ERRORS)?,
+            watch_changes: Gauges::new(&registry, &table::WATCH_CHANGES)?,
             cluster_contact: gauge(&registry, &table::CLUSTER_CONTACT)?,
             panics: counter(&registry, &table::PANICS)?,
             exempted_pods: gauges(&registry, &table::EXEMPTED_PODS)?,
@@ -272,6 +213,11 @@ impl Metrics {
         }
         let outcome = endpoint.index() * Outcome::ALL.len() + record.outcome as usize;
         self.outcomes.add(std::iter::once((outcome, 1)));
+        let object = record.reviewed as usize * Outcome::ALL.len() + record.outcome as usize;
+        self.objects.add(std::iter::once((object, 1)));
+        if let Some(namespaces) = &self.namespaces {
+            namespaces.count(&record.namespace, record.outcome);
+        }
         observe(&self.durations, endpoint.index(), took);
         self.bytes.add([request as u64, response as u64].into_iter().enumerate());
         for result in RuleResult::ALL {
@@ -334,9 +280,27 @@ impl Metrics {
         self.policy_loaded.set(unix_seconds(SystemTime::now()));
     }
 
+    /// The profiles in force were replaced now.
+    pub fn profiles_loaded(&self) {
+        self.profile_loaded.set(unix_seconds(SystemTime::now()));
+    }
+
+    /// A watch brought something now.
+    pub fn watch_brought(&self, kind: WatchKind) {
+        let now = unix_seconds(SystemTime::now());
+        self.watch_changes.set(kind, usize::try_from(now).unwrap_or_default());
+    }
+
     /// The API server answered now.
     pub fn cluster_answered(&self) {
         self.cluster_contact.set(unix_seconds(SystemTime::now()));
+    }
+
+    /// How many series there are, with reviews counted by so many namespaces; no traffic changes that.
+    #[must_use]
+    pub fn promised(namespaces: usize) -> usize {
+        let by_namespace = if namespaces == 0 { 0 } else { (namespaces + 1) * Outcome::ALL.len() };
+        TABLE.iter().map(Family::series).sum::<usize>() + by_namespace
     }
 
     /// All metrics in Prometheus' text format.
@@ -344,77 +308,17 @@ impl Metrics {
     /// # Errors
     /// When the registry holds what has no text.
     pub fn render(&self) -> Result<String, MetricsError> {
-        if let Some(bytes) = process::resident_memory() {
-            self.resident_memory.set(bytes);
-        }
-        for spread in [&self.outcomes, &self.rule_results, &self.bytes] {
+        self.process.look();
+        for spread in [&self.outcomes, &self.objects, &self.rule_results, &self.bytes] {
             spread.gather();
         }
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }
 }
 
-fn count(counters: &[IntCounter], index: usize) {
-    if let Some(counter) = counters.get(index) {
-        counter.inc();
-    }
-}
-
-fn observe(histograms: &[Histogram], index: usize, took: Duration) {
-    if let Some(histogram) = histograms.get(index) {
-        histogram.observe(took.as_secs_f64());
-    }
-}
-
 fn unix_seconds(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Every combination of a family's label values, the last label's changing fastest.
-fn combinations(family: &Family) -> Vec<Vec<&'static str>> {
-    family.labels.iter().fold(vec![Vec::new()], |heads, label| {
-        let values = (label.values)();
-        let extended = heads.iter().flat_map(|head| {
-            values.iter().map(move |value| head.iter().copied().chain([*value]).collect::<Vec<_>>())
-        });
-        extended.collect()
-    })
-}
-
-fn label_names(family: &Family) -> Vec<&'static str> {
-    family.labels.iter().map(|label| label.name).collect()
-}
-
-fn counters(registry: &Registry, family: &Family) -> Result<Vec<IntCounter>, prometheus::Error> {
-    let vector = IntCounterVec::new(Opts::new(family.name, family.help), &label_names(family))?;
-    registry.register(Box::new(vector.clone()))?;
-    combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
-}
-
-fn gauges(registry: &Registry, family: &Family) -> Result<Vec<IntGauge>, prometheus::Error> {
-    let vector = IntGaugeVec::new(Opts::new(family.name, family.help), &label_names(family))?;
-    registry.register(Box::new(vector.clone()))?;
-    combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
-}
-
-fn histograms(registry: &Registry, family: &Family) -> Result<Vec<Histogram>, prometheus::Error> {
-    let options = HistogramOpts::new(family.name, family.help).buckets(DURATION_BUCKETS.to_vec());
-    let vector = HistogramVec::new(options, &label_names(family))?;
-    registry.register(Box::new(vector.clone()))?;
-    combinations(family).iter().map(|values| vector.get_metric_with_label_values(values)).collect()
-}
-
-fn counter(registry: &Registry, family: &Family) -> Result<IntCounter, prometheus::Error> {
-    let counter = IntCounter::new(family.name, family.help)?;
-    registry.register(Box::new(counter.clone()))?;
-    Ok(counter)
-}
-
-fn gauge(registry: &Registry, family: &Family) -> Result<IntGauge, prometheus::Error> {
-    let gauge = IntGauge::new(family.name, family.help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
 }
 
 #[cfg(test)]

@@ -130,6 +130,18 @@ impl From<&ReviewError> for Rejection {
 }
 
 labels! {
+    /// What the settings allow at once.
+    Limit {
+        /// `max_connections`
+        Connections = "connections",
+        /// `max_requests`
+        Requests = "requests",
+        /// `max_bodies_bytes`
+        LongBodies = "long-body-bytes",
+    }
+}
+
+labels! {
     /// Why a connection was not taken, or ended early.
     ConnectionFailure {
         /// As many as are allowed are open.

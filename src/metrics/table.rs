@@ -1,76 +1,25 @@
-//! Every metric there is: name, type, help, labels. The registry and the docs page are made from this table.
+//! Every metric there is: name, type, help, labels, a question that it answers. The registry and the docs page are
+//! made from this table.
+//!
+//! A new metric is a constant here, a line in [`TABLE`], and a field in [`super::Metrics`].
 
 use crate::annotation::RefusalReason;
 use crate::harden::RemarkReason;
 use crate::inventory::Left;
 use crate::posture::Posture;
-use crate::review::Outcome;
+use crate::review::{Outcome, Reviewed};
 use crate::rules::{RuleId, RuleResult};
 
+use super::family::{Family, Kind, LabelNames, family, label};
 use super::reason::{
     Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
-    HandshakeFailure, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
+    HandshakeFailure, Limit, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
     WatchKind, values_of,
 };
 
-/// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts by size.
-    Histogram,
-}
-
-impl Kind {
-    /// As Prometheus names it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// A label and all its values.
-#[derive(Debug, Clone, Copy)]
-pub struct LabelNames {
-    /// The label's name.
-    pub name: &'static str,
-    /// Every value it can have.
-    pub values: fn() -> Vec<&'static str>,
-}
-
-/// One metric.
-#[derive(Debug, Clone, Copy)]
-pub struct Family {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is.
-    pub kind: Kind,
-    /// What it says.
-    pub help: &'static str,
-    /// Its labels.
-    pub labels: &'static [LabelNames],
-}
-
-/// The upper bounds of the histogram's buckets, in seconds: a review takes tens of microseconds.
-pub const DURATION_BUCKETS: [f64; 12] =
-    [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
-
-const fn label(name: &'static str, values: fn() -> Vec<&'static str>) -> LabelNames {
-    LabelNames { name, values }
-}
-
-const fn family(name: &'static str, kind: Kind, help: &'static str, labels: &'static [LabelNames]) -> Family {
-    Family { name, kind, help, labels }
-}
-
 const RULE: LabelNames = label("rule", || RuleId::ALL.iter().map(|rule| rule.as_str()).collect());
+
+const OUTCOME: LabelNames = label("outcome", || Outcome::ALL.map(Outcome::as_str).to_vec());
 
 const ENDPOINT: LabelNames = label("endpoint", values_of::<Endpoint>);
 
@@ -82,20 +31,40 @@ pub(super) const REQUESTS: Family = family(
     "pod_hardener_admission_requests_total",
     Kind::Counter,
     "Reviews answered, by what became of them; of dry runs nothing is counted, here and below.",
-    &[ENDPOINT, label("outcome", || Outcome::ALL.map(Outcome::as_str).to_vec())],
+    &[ENDPOINT, OUTCOME],
+)
+.asked("sum by (outcome) (rate(pod_hardener_admission_requests_total[5m]))");
+pub(super) const OBJECTS: Family = family(
+    "pod_hardener_admission_objects_total",
+    Kind::Counter,
+    "Reviews answered, by what they are about and what became of them; a pod counts at each endpoint that it was sent to.",
+    &[label("resource", || Reviewed::ALL.map(Reviewed::as_str).to_vec()), OUTCOME],
+);
+/// What namespaces are called that are not counted by their names: no namespace can have this name.
+pub(super) const OTHERS: &str = "(others)";
+/// Only where the setting `metrics_namespaces` wants it, and not part of [`TABLE`].
+pub const BY_NAMESPACE: Family = family(
+    "pod_hardener_namespace_reviews_total",
+    Kind::Counter,
+    "Reviews answered, by namespace and what became of them.",
+    &[label("namespace", || vec![OTHERS]), OUTCOME],
 );
 pub(super) const DURATION: Family = family(
     "pod_hardener_admission_duration_seconds",
     Kind::Histogram,
     "Time from a review's last byte to its answer.",
     &[ENDPOINT],
+)
+.asked(
+    "histogram_quantile(0.99, sum by (le) (rate(pod_hardener_admission_duration_seconds_bucket{endpoint=\"mutate\"}[5m])))",
 );
 pub(super) const RULE_RESULTS: Family = family(
     "pod_hardener_rule_results_total",
     Kind::Counter,
     "Pods by what came of each rule.",
     &[RULE, label("result", || RuleResult::ALL.map(RuleResult::as_str).to_vec())],
-);
+)
+.asked("sum by (rule) (increase(pod_hardener_rule_results_total{result=\"observed\"}[1d]))");
 pub(super) const EXEMPTIONS: Family = family(
     "pod_hardener_exemptions_honoured_total",
     Kind::Counter,
@@ -119,12 +88,26 @@ pub(super) const IN_FLIGHT: Family = family(
     Kind::Gauge,
     "Reviews that are being received or answered.",
     &[],
-);
+)
+.asked("max(pod_hardener_requests_in_flight) / max(pod_hardener_limit{of=\"requests\"})");
 pub(super) const REJECTED: Family = family(
     "pod_hardener_requests_rejected_total",
     Kind::Counter,
     "Requests that were no review or could not be taken, by why.",
     &[label("reason", values_of::<Rejection>)],
+);
+pub(super) const LONG_BODIES: Family = family(
+    "pod_hardener_long_body_bytes",
+    Kind::Gauge,
+    "What bodies longer than 64 KiB take now, by the length that they say they have.",
+    &[],
+)
+.asked("max(pod_hardener_long_body_bytes) / max(pod_hardener_limit{of=\"long-body-bytes\"})");
+pub(super) const LIMITS: Family = family(
+    "pod_hardener_limit",
+    Kind::Gauge,
+    "What the settings allow at once; beyond it connections are closed, and requests told to come back.",
+    &[label("of", values_of::<Limit>)],
 );
 pub(super) const PANICS: Family = family(
     "pod_hardener_review_panics_total",
@@ -141,7 +124,8 @@ pub(super) const REQUEST_BYTES: Family = family(
 pub(super) const RESPONSE_BYTES: Family =
     family("pod_hardener_response_bytes_total", Kind::Counter, "Bytes of the bodies of answers.", &[]);
 pub(super) const CONNECTIONS: Family =
-    family("pod_hardener_connections", Kind::Gauge, "Open connections to the webhook.", &[]);
+    family("pod_hardener_connections", Kind::Gauge, "Open connections to the webhook.", &[])
+        .asked("max(pod_hardener_connections) / max(pod_hardener_limit{of=\"connections\"})");
 pub(super) const CONNECTION_FAILURES: Family = family(
     "pod_hardener_connection_failures_total",
     Kind::Counter,
@@ -159,7 +143,8 @@ pub(super) const CERTIFICATE_EXPIRY: Family = family(
     Kind::Gauge,
     "When the serving certificate expires, in seconds since 1970.",
     &[],
-);
+)
+.asked("(min(pod_hardener_certificate_expiry_timestamp_seconds) - time()) / 86400");
 pub(super) const CERTIFICATE_FAILURES: Family = family(
     "pod_hardener_certificate_reload_failures_total",
     Kind::Counter,
@@ -183,7 +168,8 @@ pub(super) const AUTHORITY_EXPIRY: Family = family(
     Kind::Gauge,
     "When the self-managed authority expires, in seconds since 1970; 0 where certificates are files.",
     &[],
-);
+)
+.asked("(min(pod_hardener_certificate_authority_expiry_timestamp_seconds > 0) - time()) / 86400");
 pub(super) const CERTIFICATE_ROTATIONS: Family = family(
     "pod_hardener_certificate_rotations_total",
     Kind::Counter,
@@ -207,7 +193,8 @@ pub(super) const POLICY_LOADED: Family = family(
     Kind::Gauge,
     "When the policies in force were last replaced, in seconds since 1970.",
     &[],
-);
+)
+.asked("time() - max(pod_hardener_policy_loaded_timestamp_seconds)");
 pub(super) const POLICY_LOADS: Family = family(
     "pod_hardener_policy_loads_total",
     Kind::Counter,
@@ -233,12 +220,19 @@ pub(super) const POLICY_FINGERPRINT: Family = family(
     Kind::Gauge,
     "A number made from the policies in force: replicas of one version with the same policies have the same.",
     &[],
-);
+)
+.asked("count(count_values(\"fingerprint\", pod_hardener_policy_fingerprint))");
 pub(super) const PROFILE_LOADS: Family = family(
     "pod_hardener_profile_loads_total",
     Kind::Counter,
     "Profiles that were new, changed or deleted, by where they are and what became of them; `files` is what --profiles names.",
     &[SOURCE, label("outcome", values_of::<PolicyOutcome>)],
+);
+pub(super) const PROFILE_LOADED: Family = family(
+    "pod_hardener_profile_loaded_timestamp_seconds",
+    Kind::Gauge,
+    "When the profiles in force were last replaced, in seconds since 1970; 0: only those that are built in.",
+    &[],
 );
 pub(super) const PROFILES: Family = family(
     "pod_hardener_profiles",
@@ -257,7 +251,8 @@ pub(super) const POSTURES: Family = family(
     Kind::Counter,
     "Pods by the lowest rung of the ladder on which one of their containers stands.",
     &[label("posture", || Posture::ALL.map(Posture::as_str).to_vec())],
-);
+)
+.asked("sum by (posture) (increase(pod_hardener_postures_total[1d]))");
 pub(super) const ACCESS_REVIEWS: Family = family(
     "pod_hardener_access_reviews_total",
     Kind::Counter,
@@ -287,7 +282,8 @@ pub(super) const EXEMPTED_PODS: Family = family(
     Kind::Gauge,
     "Running pods that live on an exemption from a rule, by the time that it has left.",
     &[RULE, label("left", || Left::ALL.map(Left::as_str).to_vec())],
-);
+)
+.asked("sum by (rule) (max by (rule, left) (pod_hardener_exempted_pods{left=~\"expired|7-days\"}))");
 pub(super) const WATCH_SYNCED: Family = family(
     "pod_hardener_watch_synced",
     Kind::Gauge,
@@ -296,6 +292,13 @@ pub(super) const WATCH_SYNCED: Family = family(
 );
 pub(super) const WATCH_OBJECTS: Family =
     family("pod_hardener_watch_objects", Kind::Gauge, "Objects of a kind that are known.", &[WATCHED]);
+pub(super) const WATCH_CHANGES: Family = family(
+    "pod_hardener_watch_change_timestamp_seconds",
+    Kind::Gauge,
+    "When a watch last brought something, in seconds since 1970: a kind of which nothing changes is silent for long.",
+    &[WATCHED],
+)
+.asked("time() - max by (kind) (pod_hardener_watch_change_timestamp_seconds > 0)");
 pub(super) const WATCH_ERRORS: Family = family(
     "pod_hardener_watch_errors_total",
     Kind::Counter,
@@ -307,7 +310,8 @@ pub(super) const CLUSTER_CONTACT: Family = family(
     Kind::Gauge,
     "When the API server last answered, in seconds since 1970; 0 where no cluster is watched.",
     &[],
-);
+)
+.asked("time() - max(pod_hardener_cluster_contact_timestamp_seconds > 0)");
 pub(super) const BUILD_INFO: Family = family(
     "pod_hardener_build_info",
     Kind::Gauge,
@@ -315,13 +319,29 @@ pub(super) const BUILD_INFO: Family = family(
     &[label("version", || vec![env!("CARGO_PKG_VERSION")])],
 );
 pub(super) const START_TIME: Family =
-    family("process_start_time_seconds", Kind::Gauge, "When the server started, in seconds since 1970.", &[]);
+    family("process_start_time_seconds", Kind::Gauge, "When the server started, in seconds since 1970.", &[])
+        .asked("time() - max(process_start_time_seconds and on (instance) pod_hardener_build_info)");
 pub(super) const RESIDENT_MEMORY: Family =
-    family("process_resident_memory_bytes", Kind::Gauge, "Memory that the process holds.", &[]);
+    family("process_resident_memory_bytes", Kind::Gauge, "Memory that the process holds.", &[])
+        .asked("max(process_resident_memory_bytes and on (instance) pod_hardener_build_info)");
+pub(super) const PROCESSOR_TIME: Family = family(
+    "process_cpu_seconds_total",
+    Kind::Counter,
+    "Processor time that the process took, in its own code and in the kernel.",
+    &[],
+)
+.asked("sum(rate(process_cpu_seconds_total[5m]) and on (instance) pod_hardener_build_info)");
+pub(super) const OPEN_FILES: Family =
+    family("process_open_fds", Kind::Gauge, "Files and connections that the process has open.", &[])
+        .asked("max(process_open_fds and on (instance) pod_hardener_build_info)");
+pub(super) const MOST_FILES: Family =
+    family("process_max_fds", Kind::Gauge, "How many it may have open.", &[])
+        .asked("max(process_max_fds and on (instance) pod_hardener_build_info)");
 
 /// All of them.
 pub const TABLE: &[Family] = &[
     REQUESTS,
+    OBJECTS,
     DURATION,
     RULE_RESULTS,
     EXEMPTIONS,
@@ -329,6 +349,8 @@ pub const TABLE: &[Family] = &[
     REMARKS,
     IN_FLIGHT,
     REJECTED,
+    LONG_BODIES,
+    LIMITS,
     PANICS,
     REQUEST_BYTES,
     RESPONSE_BYTES,
@@ -349,6 +371,7 @@ pub const TABLE: &[Family] = &[
     POLICIES_REFUSED,
     BACKSTOP,
     POLICY_FINGERPRINT,
+    PROFILE_LOADED,
     PROFILE_LOADS,
     PROFILES,
     PROFILES_REFUSED,
@@ -360,9 +383,13 @@ pub const TABLE: &[Family] = &[
     EXEMPTED_PODS,
     WATCH_SYNCED,
     WATCH_OBJECTS,
+    WATCH_CHANGES,
     WATCH_ERRORS,
     CLUSTER_CONTACT,
     BUILD_INFO,
     START_TIME,
     RESIDENT_MEMORY,
+    PROCESSOR_TIME,
+    OPEN_FILES,
+    MOST_FILES,
 ];

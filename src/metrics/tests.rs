@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::annotation::RefusalReason;
 use crate::harden::{RemarkReason, Results};
-use crate::review::{Outcome, ReviewError};
+use crate::review::{Outcome, ReviewError, Reviewed};
 use crate::rules::{RuleId, RuleSet};
 
 fn record(dry_run: bool) -> Record {
@@ -12,6 +12,7 @@ fn record(dry_run: bool) -> Record {
         namespace: String::new(),
         name: String::new(),
         policy: String::new(),
+        reviewed: Reviewed::EphemeralContainers,
         outcome: Outcome::Patched,
         results: Results::default(),
         posture: None,
@@ -33,12 +34,20 @@ fn every_series_of_the_table_is_there_from_the_start() {
     for family in TABLE {
         assert!(has(&text, &format!("# HELP {} {}", family.name, family.help)), "{}", family.name);
         assert!(has(&text, &format!("# TYPE {} {}", family.name, family.kind.as_str())), "{}", family.name);
-        let series = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(family.name));
-        if family.kind != Kind::Histogram {
-            assert_eq!(series.count(), combinations(family).len(), "{}", family.name);
-        }
+        let of_family = |line: &str| {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            match name.strip_prefix(family.name) {
+                Some("") => true,
+                Some("_bucket" | "_sum" | "_count") => family.kind == Kind::Histogram,
+                _ => false,
+            }
+        };
+        let series = text.lines().filter(|line| of_family(line));
+        assert_eq!(series.count(), family.series(), "{}", family.name);
     }
     assert_eq!(text.matches("# TYPE ").count(), TABLE.len());
+    assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), Metrics::promised(0));
+    assert!(Metrics::promised(0) < 1000, "{} series", Metrics::promised(0));
 }
 
 #[test]
@@ -65,6 +74,7 @@ fn reviews_are_counted_under_their_labels() {
         "pod_hardener_admission_requests_total{endpoint=\"mutate\",outcome=\"patched\"} 1",
         "pod_hardener_admission_duration_seconds_bucket{endpoint=\"mutate\",le=\"0.00005\"} 0",
         "pod_hardener_admission_duration_seconds_bucket{endpoint=\"mutate\",le=\"0.0001\"} 1",
+        "pod_hardener_admission_objects_total{outcome=\"patched\",resource=\"pods/ephemeralcontainers\"} 1",
         "pod_hardener_exemptions_honoured_total{rule=\"seccomp\"} 1",
         "pod_hardener_exemptions_refused_total{reason=\"expired\"} 1",
         "pod_hardener_policy_choices_refused_total{reason=\"unknown-policy\"} 1",
@@ -94,6 +104,9 @@ fn handles_stand_where_their_variants_index() {
     for (index, result) in RuleResult::ALL.into_iter().enumerate() {
         assert_eq!(result as usize, index);
     }
+    for (index, reviewed) in Reviewed::ALL.into_iter().enumerate() {
+        assert_eq!(reviewed as usize, index);
+    }
     for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
         assert_eq!(outcome as usize, index);
     }
@@ -118,10 +131,21 @@ fn every_error_of_a_review_has_its_label() {
 }
 
 #[test]
+fn every_metric_has_a_question_that_names_it() {
+    for family in TABLE.iter().chain([&BY_NAMESPACE]) {
+        assert!(family.query().contains(family.name), "{}: {}", family.name, family.query());
+    }
+}
+
+#[test]
 fn a_gauge_falls_when_its_guard_goes() {
     let metrics = Metrics::new().expect("metrics");
     let entered = metrics.in_flight.enter();
     assert!(has(&metrics.render().expect("text"), "pod_hardener_requests_in_flight 1"));
+    let taken = (metrics.long_bodies.take(7), metrics.long_bodies.take(3));
+    assert!(has(&metrics.render().expect("text"), "pod_hardener_long_body_bytes 10"));
+    drop(taken.0);
+    assert!(has(&metrics.render().expect("text"), "pod_hardener_long_body_bytes 3"));
     drop(entered);
     assert!(has(&metrics.render().expect("text"), "pod_hardener_requests_in_flight 0"));
 }

@@ -7,6 +7,7 @@ use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
 use super::trust::{Maker, Settled, is_mirror};
+use super::workload::Reviewed;
 use crate::annotation::{EXEMPT, RefusalReason};
 use crate::cluster::Cluster;
 use crate::facts::{Facts, Grants};
@@ -76,6 +77,8 @@ pub struct Record {
     pub name: String,
     /// The policy's name.
     pub policy: String,
+    /// What it is about.
+    pub reviewed: Reviewed,
     /// What became of the request.
     pub outcome: Outcome,
     /// What each rule did.
@@ -167,6 +170,7 @@ pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record 
         namespace: owned(request.namespace.as_deref()),
         name: owned(request.name.as_deref()),
         policy: policy.to_owned(),
+        reviewed: Reviewed::of(request),
         outcome: Outcome::Skipped,
         results: Results::default(),
         posture: None,

@@ -14,3 +14,4 @@ pub use envelope::{AdmissionReview, GroupVersionResource, OldPod, Request, Revie
 pub use note::Note;
 pub use question::{Question, Reply, Requester, Told, World};
 pub use validate::{validate, validate_failure};
+pub use workload::Reviewed;

@@ -65,6 +65,84 @@ impl Kind {
     }
 }
 
+/// What a review is about: the label of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reviewed {
+    /// A pod.
+    Pods,
+    /// The ephemeral containers of a pod.
+    EphemeralContainers,
+    /// A namespace.
+    Namespaces,
+    /// As the following, what makes pods.
+    Deployments,
+    /// As above.
+    ReplicaSets,
+    /// As above.
+    StatefulSets,
+    /// As above.
+    DaemonSets,
+    /// As above.
+    Jobs,
+    /// As above.
+    CronJobs,
+    /// As above.
+    ReplicationControllers,
+}
+
+impl Reviewed {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Pods,
+        Self::EphemeralContainers,
+        Self::Namespaces,
+        Self::Deployments,
+        Self::ReplicaSets,
+        Self::StatefulSets,
+        Self::DaemonSets,
+        Self::Jobs,
+        Self::CronJobs,
+        Self::ReplicationControllers,
+    ];
+
+    /// As a metric label: the resource, as the API has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pods => "pods",
+            Self::EphemeralContainers => "pods/ephemeralcontainers",
+            Self::Namespaces => "namespaces",
+            Self::Deployments => "deployments",
+            Self::ReplicaSets => "replicasets",
+            Self::StatefulSets => "statefulsets",
+            Self::DaemonSets => "daemonsets",
+            Self::Jobs => "jobs",
+            Self::CronJobs => "cronjobs",
+            Self::ReplicationControllers => "replicationcontrollers",
+        }
+    }
+
+    /// What a request is about that was opened: what is neither validated nor a pod is not.
+    pub(super) fn of<P, O>(request: &Request<'_, P, O>) -> Self {
+        match Kind::of(&request.resource) {
+            Some(Kind::Namespace) => Self::Namespaces,
+            Some(Kind::Workload(workload)) => match workload {
+                Workload::Deployment => Self::Deployments,
+                Workload::ReplicaSet => Self::ReplicaSets,
+                Workload::StatefulSet => Self::StatefulSets,
+                Workload::DaemonSet => Self::DaemonSets,
+                Workload::Job => Self::Jobs,
+                Workload::CronJob => Self::CronJobs,
+                Workload::ReplicationController => Self::ReplicationControllers,
+            },
+            Some(Kind::Pod) | None if request.sub_resource.as_deref() == Some("ephemeralcontainers") => {
+                Self::EphemeralContainers
+            }
+            Some(Kind::Pod) | None => Self::Pods,
+        }
+    }
+}
+
 /// An object's own metadata, as far as it says who made it and when.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]

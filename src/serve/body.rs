@@ -7,7 +7,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use crate::metrics::Rejection;
+use crate::metrics::{ByteGauge, Rejection, TakenBytes};
 use crate::settings::Settings;
 
 /// A body up to this length is always received: ordinary reviews are shorter, and large ones never keep them out.
@@ -21,20 +21,23 @@ pub(super) struct Bodies {
     longest: Duration,
     /// In bytes, what all bodies that are not ordinary may take together.
     room: Semaphore,
+    /// What of it is taken, for who watches.
+    taken: ByteGauge,
 }
 
 /// Room for a body, to be kept until its review is over; an ordinary one needs none.
 #[derive(Debug)]
 pub(super) struct Room<'r>(
-    #[allow(dead_code, reason = "given back when it is dropped")] Option<SemaphorePermit<'r>>,
+    #[allow(dead_code, reason = "given back when it is dropped")] Option<(SemaphorePermit<'r>, TakenBytes)>,
 );
 
 impl Bodies {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, taken: ByteGauge) -> Self {
         Self {
             most: settings.max_body_bytes.0,
             longest: settings.body_timeout.0,
             room: Semaphore::new(settings.max_bodies_bytes.0),
+            taken,
         }
     }
 
@@ -50,7 +53,8 @@ impl Bodies {
             return Ok(Room(None));
         }
         let bytes = u32::try_from(length).map_err(|_| Rejection::Memory)?;
-        self.room.try_acquire_many(bytes).map(|room| Room(Some(room))).map_err(|_| Rejection::Memory)
+        let room = self.room.try_acquire_many(bytes).map_err(|_| Rejection::Memory)?;
+        Ok(Room(Some((room, self.taken.take(bytes)))))
     }
 
     /// Receives a body whole.

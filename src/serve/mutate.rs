@@ -18,7 +18,7 @@ use super::reviewer::{Reviewer, give_up, review};
 use super::tell::tell;
 use super::throttle::Throttle;
 use crate::cluster::Cluster;
-use crate::metrics::{Endpoint, Label as _, Metrics, Rejection};
+use crate::metrics::{Endpoint, Label as _, Limit, Metrics, Rejection};
 use crate::policy::{InForce, PolicySet};
 use crate::review::{Answer, Question, Reply, Told, World};
 use crate::settings::Settings;
@@ -52,6 +52,13 @@ impl Webhook {
         metrics: Arc<Metrics>,
     ) -> Self {
         metrics.policy_loaded();
+        for (limit, count) in [
+            (Limit::Connections, settings.max_connections),
+            (Limit::Requests, settings.max_requests),
+            (Limit::LongBodies, settings.max_bodies_bytes),
+        ] {
+            metrics.limits.set(limit, count.0);
+        }
         let most = (settings.max_requests.0 / 2).max(1);
         let asker = Asker::new(client, Arc::clone(&cluster), Arc::clone(&metrics), most);
         Self {
@@ -59,9 +66,9 @@ impl Webhook {
             cluster,
             asker,
             teller: OnceLock::new(),
-            metrics,
             requests: Semaphore::new(settings.max_requests.0),
-            bodies: Bodies::new(settings),
+            bodies: Bodies::new(settings, metrics.long_bodies.clone()),
+            metrics,
             throttle: Throttle::new(),
         }
     }

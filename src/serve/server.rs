@@ -97,7 +97,7 @@ impl Server {
     /// When a profile is wrong, there is no usable certificate, it is not known how to reach the cluster, or an
     /// address cannot be listened on.
     pub async fn bind(settings: Settings, policies: PolicySet) -> Result<Self, ServeError> {
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(Metrics::with_namespaces(settings.metrics_namespaces.0)?);
         let client = watch::connect(&settings).await?;
         let Beginning { current, keeper, certificate } =
             Beginning::new(&settings, client.as_ref(), &metrics)?;

@@ -102,6 +102,8 @@ pub struct Settings {
     pub cluster: ClusterMode,
     /// How the cluster is reached; unset: by the pod's own service account.
     pub kubeconfig: Option<PathBuf>,
+    /// So many namespaces are counted by their names, the first that are seen; 0: none, whatever anybody creates.
+    pub metrics_namespaces: Count,
     /// How log lines look.
     pub log_format: LogFormat,
     /// From which weight on lines are logged.
@@ -133,6 +135,9 @@ pub struct Settings {
     pub shutdown_deadline: Span,
 }
 
+/// Seven series each: more would be more than everything else together many times over.
+const MOST_NAMESPACES: usize = 1000;
+
 impl Default for Settings {
     fn default() -> Self {
         let seconds = |seconds| Span(Duration::from_secs(seconds));
@@ -151,6 +156,7 @@ impl Default for Settings {
             profiles: None,
             cluster: ClusterMode::Auto,
             kubeconfig: None,
+            metrics_namespaces: Count(0),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
             worker_threads: None,
@@ -235,6 +241,9 @@ impl Settings {
             if count.0 == 0 || count.0 > most {
                 return Err(SettingsError::Range { key, most });
             }
+        }
+        if self.metrics_namespaces.0 > MOST_NAMESPACES {
+            return invalid("metrics_namespaces", "must be at most 1000");
         }
         if self.max_bodies_bytes.0 < self.max_body_bytes.0 {
             return invalid("max_bodies_bytes", "must not be below max_body_bytes");

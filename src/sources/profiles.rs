@@ -120,6 +120,7 @@ impl Sources {
         state.known = known;
         self.measure_profiles(state);
         self.replace(state);
+        self.metrics.profiles_loaded();
     }
 
     pub(super) fn measure_profiles(&self, state: &State) {

@@ -93,6 +93,7 @@ impl Report {
     /// Something came.
     pub(super) fn contact(&self) {
         self.watches.metrics.cluster_answered();
+        self.watches.metrics.watch_brought(self.kind);
         if self.state().is_some_and(|state| state.absent.swap(false, Ordering::Relaxed)) {
             tracing::info!(kind = self.kind.as_str(), "the cluster has this kind now");
         }

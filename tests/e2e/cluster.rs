@@ -106,6 +106,11 @@ impl Cluster {
         self.folder.path()
     }
 
+    /// Where the API server is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }

@@ -20,6 +20,7 @@ pub(crate) const SAME: &[(&[&str], &[&str])] = &[
     (&["certificates.mode=cert-manager"], &["cert-manager"]),
     (&["certificates.mode=secret", "highAvailability=true"], &["high-availability"]),
     (&["certificates.mode=secret", "policy=observe"], &["observe-first"]),
+    (&["certificates.mode=secret", "monitoring.operator=true"], &["monitoring"]),
     (&["highAvailability=true", "policy=observe"], &["self-managed", "high-availability", "observe-first"]),
     (
         &["certificates.mode=cert-manager", "highAvailability=true", "policy=observe"],
@@ -191,6 +192,7 @@ async fn refused(fixture: Arc<Fixture>) {
         ("replicas=0", "replicas"),
         ("image.digest=sha256:0", "digest"),
         ("networkPolicy.apiServerPorts=443", "apiServerPorts"),
+        ("monitoring.interval=often", "interval"),
     ] {
         for program in HELMS {
             let output = template(&fixture, program, &[value]);
@@ -212,6 +214,11 @@ async fn values_arrive(fixture: Arc<Fixture>) {
         "webhook.excludedNamespaces={kube-system,network}",
         "crd.keep=true",
         "podLabels.team=platform",
+        "podAnnotations.team=platform",
+        "monitoring.operator=true",
+        "monitoring.interval=15s",
+        "monitoring.labels.release=stack",
+        "monitoring.runbooks=https://wiki.example.com/runbooks",
     ];
     let objects = templated(&fixture, "helm", &values);
     let find = |kind: &str| objects.iter().find(|object| object["kind"] == kind);
@@ -226,6 +233,20 @@ async fn values_arrive(fixture: Arc<Fixture>) {
     assert_eq!(deployment["spec"]["replicas"], 5);
     assert_eq!(pod["spec"]["priorityClassName"], "mine");
     assert_eq!(pod["metadata"]["labels"]["team"], "platform");
+    let annotations = &pod["metadata"]["annotations"];
+    assert_eq!(
+        (&annotations["team"], &annotations["prometheus.io/port"]),
+        (&json!("platform"), &json!("9090"))
+    );
+    let monitor = find("PodMonitor").expect("a PodMonitor");
+    assert_eq!(monitor["spec"]["podMetricsEndpoints"][0]["interval"], "15s");
+    let rules = find("PrometheusRule").expect("a PrometheusRule");
+    for object in [monitor, rules] {
+        assert_eq!(object["metadata"]["labels"]["release"], "stack");
+    }
+    let first = &rules["spec"]["groups"][0]["rules"][0];
+    let page = format!("https://wiki.example.com/runbooks/{}.md", first["alert"].as_str().expect("a name"));
+    assert_eq!(first["annotations"]["runbook_url"], page);
     assert!(find("PriorityClass").is_none() && find("ResourceQuota").is_none());
     let webhook = &find("ValidatingWebhookConfiguration").expect("a configuration")["webhooks"][0];
     let excluded = &webhook["namespaceSelector"]["matchExpressions"][0]["values"];

@@ -71,13 +71,23 @@ async fn into_a_running_cluster(fixture: Arc<Fixture>) {
 
 /// Nothing of it is kept; where it does not fit, kubectl fails.
 fn every_overlay_is_accepted(installed: &Installed, fixture: &Fixture) {
-    for name in ["cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"] {
+    for name in [
+        "cert-manager.io_certificates.yaml",
+        "cert-manager.io_issuers.yaml",
+        "monitoring.coreos.com_podmonitors.yaml",
+        "monitoring.coreos.com_prometheusrules.yaml",
+    ] {
         let file = fixture.binaries.find(name);
         installed.kubectl(&["create", "-f", file.to_str().expect("UTF-8")]);
     }
     let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd"];
-    installed
-        .kubectl(&[&established[..], &["certificates.cert-manager.io", "issuers.cert-manager.io"]].concat());
+    let definitions = [
+        "certificates.cert-manager.io",
+        "issuers.cert-manager.io",
+        "podmonitors.monitoring.coreos.com",
+        "prometheusrules.monitoring.coreos.com",
+    ];
+    installed.kubectl(&[&established[..], &definitions].concat());
     let overlays = std::fs::read_dir(manifests("overlays")).expect("a folder");
     for overlay in overlays.map(|entry| entry.expect("an entry").path()) {
         let folder = overlay.to_str().expect("UTF-8");

@@ -44,6 +44,7 @@ mod limits;
 mod manifests;
 mod match_conditions;
 mod mirror;
+mod monitoring;
 mod native;
 mod other_mutator;
 mod outage;
@@ -135,6 +136,7 @@ fn tests() -> Vec<Test> {
         least_privilege::tests(),
         match_conditions::tests(),
         mirror::tests(),
+        monitoring::tests(),
         native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),

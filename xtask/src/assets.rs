@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::golang::Program;
-use crate::{helm, node, run};
+use crate::{helm, node, prometheus, run};
 
 /// Where the end-to-end tests and the benchmarks find the binaries.
 pub(crate) const VARIABLE: &str = "E2E_ASSETS";
@@ -87,9 +87,18 @@ pub(crate) fn folders(release: &'static Release) -> Result<Vec<PathBuf>> {
     folders_of(release, release.binaries)
 }
 
-/// The same, and what is installed with.
+/// The same, and what is installed with; with the newest version also a Prometheus, which one version is enough for.
 pub(crate) fn to_test(release: &'static Release) -> Result<Vec<PathBuf>> {
-    Ok([folders(release)?, helm::folders()?].concat())
+    let mut all = [folders(release)?, helm::folders()?].concat();
+    if release.minor == NEWEST.minor {
+        match prometheus::folder() {
+            Ok(folder) => all.push(folder),
+            Err(error) if std::env::var_os("CI").is_some() => return Err(error.context("no Prometheus")),
+            // The tests that need it say so, too.
+            Err(error) => println!("there will be no tests with Prometheus: {error:#}"),
+        }
+    }
+    Ok(all)
 }
 
 /// The folders that together hold these binaries of this release.

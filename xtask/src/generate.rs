@@ -1,6 +1,7 @@
 //! `cargo xtask generate [--check]`: what is written from the code, so that it cannot say something else.
 
 mod chart;
+mod monitoring;
 pub(crate) mod parts;
 mod policies;
 mod program;
@@ -44,6 +45,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
 
 fn pages() -> Result<Vec<Page>> {
     let mut pages = policies::pages()?;
+    pages.extend(monitoring::pages()?);
     pages.extend(reference::pages()?);
     pages.extend(parts::pages()?);
     Ok(pages)

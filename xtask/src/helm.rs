@@ -1,4 +1,5 @@
-//! What the tests install with beside kubectl: Helm, of both major versions, and cert-manager's definitions.
+//! What the tests install with beside kubectl: Helm, of both major versions, and definitions of the objects that some
+//! of the manifests have: cert-manager's and the Prometheus operator's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +13,40 @@ use crate::{cache, run};
 const HELM_4: &str = "v4.3.1";
 const HELM_3: &str = "v3.22.0";
 
+/// A module that has definitions of custom resources, and which of them are needed.
+struct Definitions {
+    /// Its folder below `tests`, and in the cache.
+    name: &'static str,
+    module: &'static str,
+    /// Where it has them.
+    folder: &'static str,
+    files: &'static [&'static str],
+}
+
 /// Of the objects that `manifests/components/cert-manager` has.
-const DEFINITIONS: [&str; 2] = ["cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"];
+const CERT_MANAGER: Definitions = Definitions {
+    name: "cert-manager",
+    module: "github.com/cert-manager/cert-manager",
+    folder: "deploy/crds",
+    files: &["cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"],
+};
+
+/// Of those that `manifests/components/monitoring` has.
+const PROMETHEUS_OPERATOR: Definitions = Definitions {
+    name: "prometheus-operator",
+    module: "github.com/prometheus-operator/prometheus-operator",
+    folder: "example/prometheus-operator-crd",
+    files: &["monitoring.coreos.com_podmonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"],
+};
 
 /// The folders with `helm`, `helm3` and the definitions. What is missing is built first.
 pub(crate) fn folders() -> Result<Vec<PathBuf>> {
-    Ok(vec![helm("helm", 4, HELM_4)?, helm("helm3", 3, HELM_3)?, definitions()?])
+    Ok(vec![
+        helm("helm", 4, HELM_4)?,
+        helm("helm3", 3, HELM_3)?,
+        CERT_MANAGER.taken()?,
+        PROMETHEUS_OPERATOR.taken()?,
+    ])
 }
 
 fn helm(name: &str, major: u8, version: &str) -> Result<PathBuf> {
@@ -33,23 +62,26 @@ fn helm(name: &str, major: u8, version: &str) -> Result<PathBuf> {
     .built()
 }
 
-/// Out of cert-manager's module: nothing of it is built.
-fn definitions() -> Result<PathBuf> {
-    let module = run::root().join("tests/cert-manager");
-    let inputs = [module.join("go.mod"), module.join("go.sum")];
-    let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
-    let folder = cache::folder()?.join(format!("cert-manager/{}", cache::key(&inputs, "")?));
-    if DEFINITIONS.iter().all(|name| folder.join(name).is_file()) {
-        return Ok(folder);
+impl Definitions {
+    /// The folder with them, taken out of the module: nothing of it is built.
+    fn taken(&self) -> Result<PathBuf> {
+        let Self { name, module, folder, files } = self;
+        let here = run::root().join("tests").join(name);
+        let inputs = [here.join("go.mod"), here.join("go.sum")];
+        let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+        let target = cache::folder()?.join(format!("{name}/{}", cache::key(&inputs, "")?));
+        if files.iter().all(|name| target.join(name).is_file()) {
+            return Ok(target);
+        }
+        let mut download = Command::new("go");
+        download.current_dir(&here).args(["mod", "download", "-json", module]);
+        let told: Value = serde_json::from_str(&run::read(&mut download)?)?;
+        let source = Path::new(told["Dir"].as_str().context("the module has no folder")?).join(folder);
+        std::fs::create_dir_all(&target).with_context(|| format!("cannot create {}", target.display()))?;
+        for file in *files {
+            let text = std::fs::read(source.join(file)).with_context(|| format!("{module}'s {file}"))?;
+            std::fs::write(target.join(file), text).with_context(|| format!("cannot write {file}"))?;
+        }
+        Ok(target)
     }
-    let mut download = Command::new("go");
-    download.current_dir(&module).args(["mod", "download", "-json", "github.com/cert-manager/cert-manager"]);
-    let told: Value = serde_json::from_str(&run::read(&mut download)?)?;
-    let source = Path::new(told["Dir"].as_str().context("the module has no folder")?).join("deploy/crds");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for name in DEFINITIONS {
-        let text = std::fs::read(source.join(name)).with_context(|| format!("cert-manager's {name}"))?;
-        std::fs::write(folder.join(name), text).with_context(|| format!("cannot write {name}"))?;
-    }
-    Ok(folder)
 }

@@ -15,14 +15,17 @@ mod assets;
 mod bench;
 mod cache;
 mod checks;
+mod demo;
 mod faults;
 mod generate;
 mod golang;
 mod helm;
 mod images;
 mod licences;
+mod monitoring;
 mod node;
 mod packages;
+mod prometheus;
 mod run;
 mod sbom;
 mod test;
@@ -52,6 +55,8 @@ enum Command {
     Bench(bench::Args),
     /// Create pods on a node while something breaks, and write the table of docs/faults.md
     Faults(faults::Args),
+    /// Start the server and a Prometheus on loopback, drive some traffic, and say where to look; ends with Ctrl-C
+    Demo(demo::Args),
     /// Check the formatting
     Fmt,
     /// Lint every target, warnings denied
@@ -78,6 +83,7 @@ fn main() -> ExitCode {
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),
         Command::Generate { check } => generate::run(check),

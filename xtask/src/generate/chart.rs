@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use super::{COMMAND, Page};
+use crate::monitoring::RUNBOOKS;
 use crate::run;
 
 /// What a namespaced object of the base says, and of the release.
@@ -26,6 +27,25 @@ pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
         page("webhook", &source("base/webhook.yaml")?, &of_webhooks())?,
     ])
 }
+
+/// What a Prometheus operator reads, where there is one. `rules` has templates of its own, which are not Helm's.
+pub(super) fn monitoring(rules: &str) -> Result<Page> {
+    let monitor = source("components/monitoring/podmonitor.yaml")?;
+    let text = format!("{}---\n{}", monitor.replace("{{", OPENING), rules.replace("{{", OPENING));
+    let labels = format!(
+        "{LABELS}    {{{{- with .Values.monitoring.labels }}}}\n    {{{{- toYaml . | nindent 4 }}}}\n    {{{{- end }}}}\n"
+    );
+    let changes = [
+        after("metadata:\n  name: pod-hardener\n", &labels),
+        (NAMESPACE[0], NAMESPACE[1].to_owned()),
+        ("interval: 30s\n", "interval: {{ .Values.monitoring.interval }}\n".to_owned()),
+        (RUNBOOKS, "{{ .Values.monitoring.runbooks }}".to_owned()),
+    ];
+    page("monitoring", &where_it_is(".Values.monitoring.operator", &text), &changes)
+}
+
+/// Two braces, for whoever reads what Helm writes.
+const OPENING: &str = "{{ \"{{\" }}";
 
 /// A template that is empty where this is not so.
 fn where_it_is(condition: &str, text: &str) -> String {

@@ -23,7 +23,7 @@ pub(crate) fn write(path: &str, name: &str, content: &str) -> Result<()> {
     super::write(&run::root().join(path), &page.text)
 }
 
-fn page(path: &str, parts: &[(&str, String)]) -> Result<Page> {
+pub(super) fn page(path: &str, parts: &[(&str, String)]) -> Result<Page> {
     let mut text =
         std::fs::read_to_string(run::root().join(path)).with_context(|| format!("cannot read {path}"))?;
     for (name, content) in parts {

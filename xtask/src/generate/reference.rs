@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use pod_hardener::docs::rules::{rule_markdown, rules_table};
-use pod_hardener::metrics::{DURATION_BUCKETS, Family, Kind, TABLE};
+use pod_hardener::metrics::{BY_NAMESPACE, DURATION_BUCKETS, Family, Kind, Metrics, TABLE};
 use pod_hardener::rules::RuleId;
 
 use super::{COMMAND, Page, program};
@@ -63,18 +63,30 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 fn metrics() -> Page {
-    let mut body = String::from(
-        "Answered at `/metrics` of the admin address: see [webhook.md](webhook.md#endpoints). Every series is there from\n\
-         the start, and no request can make a new one: each label has the values listed here and no others.\n",
+    let mut body = format!(
+        "Answered at `/metrics` of the admin address: see [webhook.md](webhook.md#endpoints); what to do with them is in\n\
+         [monitoring.md](monitoring.md). Every series is there from the start, and no request can make a new one: each label has\n\
+         the values listed here and no others. That is {} series for each replica.\n\n\
+         | metric | type | labels | series |\n| --- | --- | --- | --- |\n",
+        Metrics::promised(0)
     );
+    for family in TABLE {
+        let Family { name, kind, labels, .. } = family;
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{}`", label.name)).collect();
+        let (labels, series) = (labels.join(", "), family.series());
+        body += &format!("| [`{name}`](#{name}) | {} | {labels} | {series} |\n", kind.as_str());
+    }
     for family in TABLE {
         body += &metric(family);
     }
+    body += "\nWhere the setting `metrics_namespaces` wants it, and for so many namespaces, the first that are seen; all others are\n\
+             counted together. Seven series for each of them.\n";
+    body += &metric(&BY_NAMESPACE);
     page("metrics", "Metrics", &body)
 }
 
 fn metric(family: &Family) -> String {
-    let Family { name, kind, help, labels } = family;
+    let Family { name, kind, help, labels, .. } = family;
     let mut text = format!("\n## `{name}`\n\n{help} A {}", kind.as_str());
     if *kind == Kind::Histogram {
         let bounds = DURATION_BUCKETS.map(|bound| format!("{bound}"));
@@ -85,7 +97,7 @@ fn metric(family: &Family) -> String {
         let values = (label.values)().into_iter().map(|value| format!("`{value}`")).collect::<Vec<_>>();
         text += &format!("\n`{}`: {}.\n", label.name, values.join(", "));
     }
-    text
+    text + &format!("\n```promql\n{}\n```\n", family.query())
 }
 
 #[cfg(test)]
