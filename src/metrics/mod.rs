@@ -3,6 +3,7 @@
 //! Every series exists from the start, and its handle is kept by the index of its label's variant: counting is an
 //! addition, never a look-up by text.
 
+mod numbers;
 mod process;
 mod reason;
 mod spread;
@@ -16,6 +17,7 @@ use prometheus::{
     TextEncoder,
 };
 
+pub use numbers::Numbers;
 pub use reason::{
     Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
     HandshakeFailure, Label, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,

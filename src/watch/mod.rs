@@ -31,7 +31,7 @@ use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
 pub use client::{ClusterError, connect};
-pub use status::Watches;
+pub use status::{WatchState, Watches};
 
 use crate::cluster::Cluster;
 use crate::docs::profiles::PROFILES_PLURAL;
