@@ -13,6 +13,8 @@ use crate::watch::WatchState;
 /// The API server is asked every ten seconds whether it is there; longer than this is worth a look.
 const SILENCE: Duration = Duration::minutes(1);
 
+const HEAD: [&str; 4] = ["Kind", "Objects#", "Last heard of", ""];
+
 pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     section(f, "health", "Health", |f| {
         match &page.health.unready {
@@ -27,7 +29,7 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (failing, fine): (Vec<_>, Vec<_>) = watches.iter().partition(|watch| !watch.is_well());
         if !failing.is_empty() {
             let caption = "Kinds that are not watched at present; what was known of them stays in use";
-            table(f, "failing", caption, &["Kind", "Objects#", "Why"], &failing, |watch, f| row(watch, f))?;
+            table(f, "failing", caption, &HEAD, &failing, |watch, f| row(watch, page.now, f))?;
         }
         writeln!(
             f,
@@ -35,7 +37,7 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Counted(fine.len() as u64, "kind", "kinds")
         )?;
         let caption = "What answers depend on, as it is known now";
-        table(f, "fine", caption, &["Kind", "Objects#", ""], &fine, |watch, f| row(watch, f))?;
+        table(f, "fine", caption, &HEAD, &fine, |watch, f| row(watch, page.now, f))?;
         f.write_str("</details>\n")
     })
 }
@@ -75,8 +77,13 @@ fn contact(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-fn row(watch: &WatchState, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "<th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"wrap\">", watch.kind, watch.objects)?;
+fn row(watch: &WatchState, now: OffsetDateTime, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "<th scope=\"row\">{}</th><td class=\"number\">{}</td><td>", watch.kind, watch.objects)?;
+    match OffsetDateTime::from_unix_timestamp(watch.heard).ok().filter(|_| watch.heard != 0) {
+        Some(heard) => write!(f, "{} ago", Long(now - heard))?,
+        None => f.write_str("never")?,
+    }
+    f.write_str("</td><td class=\"wrap\">")?;
     match &watch.error {
         Some(error) => write!(f, "{}", escape(error))?,
         None if !watch.synced => f.write_str("not listed yet")?,

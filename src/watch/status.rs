@@ -1,11 +1,12 @@
 //! How each watch is doing: for readiness, people and metrics.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
+use time::OffsetDateTime;
 
 use crate::metrics::{Label as _, Metrics, WatchKind};
 
@@ -27,6 +28,8 @@ struct State {
     /// Whether the cluster does not know the kind.
     absent: AtomicBool,
     objects: AtomicUsize,
+    /// When something came last, in seconds since 1970.
+    heard: AtomicI64,
     /// Why it does not go on, while it does not.
     error: Mutex<Option<String>>,
 }
@@ -42,6 +45,8 @@ pub struct WatchState {
     pub absent: bool,
     /// How many objects are known.
     pub objects: usize,
+    /// When something came last, in seconds since 1970; 0: nothing yet. A quiet kind is begun anew every minute.
+    pub heard: i64,
     /// Why it does not go on, while it does not.
     pub error: Option<String>,
 }
@@ -85,6 +90,7 @@ impl Watches {
             synced: state.synced.load(Ordering::Relaxed),
             absent: state.absent.load(Ordering::Relaxed),
             objects: state.objects.load(Ordering::Relaxed),
+            heard: state.heard.load(Ordering::Relaxed),
             error: state.error.lock().ok().and_then(|error| error.clone()),
         };
         all.map(look).collect()
@@ -96,7 +102,7 @@ impl Watches {
         let mut text = String::new();
         for state in self.states() {
             let mark = if state.is_well() { '+' } else { '-' };
-            let WatchState { kind, synced, absent, objects, error } = state;
+            let WatchState { kind, synced, absent, objects, error, .. } = state;
             // Writing to a string does not fail.
             let _ = write!(text, "[{mark}] watch {kind}: ");
             let _ = match (synced, error) {
@@ -126,6 +132,9 @@ impl Report {
     /// Something came.
     pub(super) fn contact(&self) {
         self.watches.metrics.cluster_answered();
+        if let Some(state) = self.state() {
+            state.heard.store(OffsetDateTime::now_utc().unix_timestamp(), Ordering::Relaxed);
+        }
         if self.state().is_some_and(|state| state.absent.swap(false, Ordering::Relaxed)) {
             tracing::info!(kind = self.kind.as_str(), "the cluster has this kind now");
         }

@@ -24,6 +24,7 @@ mod api;
 mod authority;
 mod backstop;
 mod backstop_outage;
+mod browser;
 mod certificates;
 mod client_ca;
 mod cluster;
@@ -48,7 +49,9 @@ mod native;
 mod other_mutator;
 mod outage;
 mod outage_of_api_server;
+mod page;
 mod pod_security;
+mod plugin;
 mod pods;
 mod policy_definition;
 mod policy_objects;
@@ -137,6 +140,8 @@ fn tests() -> Vec<Test> {
         native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
+        page::tests(),
+        plugin::tests(),
         pod_security::tests(),
         policy_definition::tests(),
         policy_objects::tests(),
