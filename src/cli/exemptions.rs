@@ -87,11 +87,15 @@ fn print(rows: &[Row], output: Output) -> anyhow::Result<()> {
         Output::Wide => {
             let head =
                 ["NAMESPACE", "KIND", "NAME", "CONTAINER", "RULES", "UNTIL", "DAYS", "PODS", "BY", "REASON"];
-            print::table(&mut out, head, rows.iter().map(|row| {
-                let [namespace, kind, name, rules, until, days, pods, reason] = cells(row);
-                let container = row.container.clone().unwrap_or_default();
-                [namespace, kind, name, container, rules, until, days, pods, row.by.clone(), reason]
-            }))?;
+            print::table(
+                &mut out,
+                head,
+                rows.iter().map(|row| {
+                    let [namespace, kind, name, rules, until, days, pods, reason] = cells(row);
+                    let container = row.container.clone().unwrap_or_default();
+                    [namespace, kind, name, container, rules, until, days, pods, row.by.clone(), reason]
+                }),
+            )?;
         }
         _ => {
             let head = ["NAMESPACE", "KIND", "NAME", "RULES", "UNTIL", "DAYS", "PODS", "REASON"];

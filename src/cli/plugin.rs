@@ -62,11 +62,8 @@ fn renamed(command: Command, names: &[String]) -> Command {
         });
         (renamed != text).then_some(renamed)
     };
-    let (about, long, after) = (
-        rename(command.get_about()),
-        rename(command.get_long_about()),
-        rename(command.get_after_help()),
-    );
+    let (about, long, after) =
+        (rename(command.get_about()), rename(command.get_long_about()), rename(command.get_after_help()));
     let mut command = command;
     if let Some(text) = about {
         command = command.about(text);
@@ -219,7 +216,11 @@ mod tests {
             ("harden ", &[], true),
         ] {
             let (found, may_be_file) = found(line);
-            assert_eq!((found.iter().map(String::as_str).collect::<Vec<_>>(), may_be_file), (expected.to_vec(), files), "{line}");
+            assert_eq!(
+                (found.iter().map(String::as_str).collect::<Vec<_>>(), may_be_file),
+                (expected.to_vec(), files),
+                "{line}"
+            );
         }
         assert_eq!(completed(&as_plugin(Cli::command()), &[]), (Vec::new(), false));
     }

@@ -24,7 +24,11 @@ pub(super) enum Output {
 }
 
 /// A value as JSON or YAML; `false`: it is to be printed in another form.
-pub(super) fn value<T: Serialize + ?Sized>(out: &mut impl Write, value: &T, output: Output) -> anyhow::Result<bool> {
+pub(super) fn value<T: Serialize + ?Sized>(
+    out: &mut impl Write,
+    value: &T,
+    output: Output,
+) -> anyhow::Result<bool> {
     match output {
         Output::Json => {
             serde_json::to_writer_pretty(&mut *out, value)?;
@@ -45,10 +49,13 @@ pub(super) fn table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> io::Result<()> {
-    let cell = |text: String| if text.is_empty() { "-".to_owned() } else { say::printable(&text).replace('\n', " ") };
+    let cell = |text: String| {
+        if text.is_empty() { "-".to_owned() } else { say::printable(&text).replace('\n', " ") }
+    };
     let rows = rows.into_iter().map(|row| row.map(cell));
     let lines: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; N] = std::array::from_fn(width);
     for line in &lines {
         let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));

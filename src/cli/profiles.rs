@@ -162,14 +162,18 @@ fn list(set: &ProfileSet, output: Output) -> anyhow::Result<Exit> {
         })?,
         Output::Wide => {
             let head = ["NAME", "SOURCE", "POSTURE", "USER", "IMAGES", "VERIFIED", "DATE", "WRITES"];
-            print::table(&mut out, head, set.profiles().iter().map(|profile| {
-                let [name, source, posture, user, images] = cells(profile);
-                let verified = if profile.facts.verified { "yes" } else { "no" }.to_owned();
-                let date = profile.facts.date.clone().unwrap_or_default();
-                let paths = profile.facts.writable_paths.iter().flatten().map(|path| path.path.as_str());
-                let paths = paths.collect::<Vec<_>>().join(",");
-                [name, source, posture, user, images, verified, date, paths]
-            }))?;
+            print::table(
+                &mut out,
+                head,
+                set.profiles().iter().map(|profile| {
+                    let [name, source, posture, user, images] = cells(profile);
+                    let verified = if profile.facts.verified { "yes" } else { "no" }.to_owned();
+                    let date = profile.facts.date.clone().unwrap_or_default();
+                    let paths = profile.facts.writable_paths.iter().flatten().map(|path| path.path.as_str());
+                    let paths = paths.collect::<Vec<_>>().join(",");
+                    [name, source, posture, user, images, verified, date, paths]
+                }),
+            )?;
         }
         _ => {
             let head = ["NAME", "SOURCE", "POSTURE", "USER", "IMAGES"];

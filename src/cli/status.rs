@@ -116,7 +116,12 @@ fn server(out: &mut impl Write, server: &Server, now: OffsetDateTime) -> io::Res
 fn policies(out: &mut impl Write, overview: &Overview) -> io::Result<()> {
     if !overview.policies.is_empty() {
         let rows = overview.policies.iter().map(|policy| {
-            [policy.name.clone(), policy.accepted.clone(), policy.replicas.to_string(), policy.message.clone()]
+            [
+                policy.name.clone(),
+                policy.accepted.clone(),
+                policy.replicas.to_string(),
+                policy.message.clone(),
+            ]
         });
         print::table(out, ["POLICY", "ACCEPTED", "REPLICAS", "MESSAGE"], rows)?;
         writeln!(out)?;

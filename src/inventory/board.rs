@@ -79,8 +79,13 @@ mod tests {
     fn pods_of_one_workload_are_one_row_and_the_first_to_end_comes_first() {
         let board = Board::default();
         assert!(board.get().is_none());
-        let pods =
-            [row("never", None), row("late", Some(30)), row("web", Some(3)), row("web", Some(3)), row("over", Some(-1))];
+        let pods = [
+            row("never", None),
+            row("late", Some(30)),
+            row("web", Some(3)),
+            row("web", Some(3)),
+            row("over", Some(-1)),
+        ];
         board.put(pods.into_iter(), NOW);
         let posted = board.get().expect("posted");
         let rows: Vec<(&str, usize)> = posted.rows.iter().map(|row| (row.name.as_str(), row.pods)).collect();

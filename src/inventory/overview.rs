@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn a_profile_that_says_little_says_it_as_an_administrator() {
-        let row = profile(&object(json!({"metadata": {"name": "p"}, "spec": {"match": {"repositories": ["a"]}}})));
+        let row =
+            profile(&object(json!({"metadata": {"name": "p"}, "spec": {"match": {"repositories": ["a"]}}})));
         assert_eq!((row.source.as_str(), row.posture.as_str()), ("administrator", "full"));
         assert_eq!(row.images, ["a"]);
     }

@@ -1,7 +1,6 @@
 //! What was counted, for people who look at the status page.
 
-use super::{Label as _, Metrics};
-use crate::metrics::{Endpoint, Rejection};
+use super::{Endpoint, Label as _, Metrics, Rejection};
 use crate::review::Outcome;
 use crate::rules::{RuleId, RuleResult};
 
@@ -85,7 +84,13 @@ mod tests {
         let metrics = Metrics::new().expect("metrics");
         let patched = Record { outcome: Outcome::Patched, ..record("web") };
         metrics.record(Endpoint::Mutate, &patched, Duration::ZERO, 1, 1);
-        metrics.record(Endpoint::Validate, &Record { outcome: Outcome::Denied, ..patched }, Duration::ZERO, 1, 1);
+        metrics.record(
+            Endpoint::Validate,
+            &Record { outcome: Outcome::Denied, ..patched },
+            Duration::ZERO,
+            1,
+            1,
+        );
         metrics.rejected.count(Rejection::Overload);
         metrics.certificate_expires(5);
         let numbers = metrics.numbers();

@@ -18,7 +18,9 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let certificate = &page.certificate;
         f.write_str("<p>")?;
         match (certificate.mode, &certificate.file) {
-            (CertificateMode::SelfManaged, _) => f.write_str("Managed by the webhook itself, in a Secret.")?,
+            (CertificateMode::SelfManaged, _) => {
+                f.write_str("Managed by the webhook itself, in a Secret.")?
+            }
             (CertificateMode::Files, Some(file)) => {
                 write!(f, "From the file <code>{}</code>.", escape(file))?;
             }
@@ -28,7 +30,8 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         until(f, "It ends", page.numbers.certificate_expires, page.now)?;
         if page.certificate.mode == CertificateMode::SelfManaged {
             until(f, "Its authority ends", page.numbers.authority_expires, page.now)?;
-            let who = if page.numbers.leads { "This replica manages it" } else { "Another replica manages it" };
+            let who =
+                if page.numbers.leads { "This replica manages it" } else { "Another replica manages it" };
             writeln!(f, "<p>{who}.</p>")?;
         }
         match &certificate.distrusted {

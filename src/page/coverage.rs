@@ -18,9 +18,11 @@ const PARTS: [(&str, &str, &[RuleResult]); 4] = [
 const WIDTH: u64 = 1000;
 
 pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let counted = |rule: RuleId| PARTS.map(|(.., results)| {
-        results.iter().map(|result| page.numbers.rule_result(rule, *result)).sum::<u64>()
-    });
+    let counted = |rule: RuleId| {
+        PARTS.map(|(.., results)| {
+            results.iter().map(|result| page.numbers.rule_result(rule, *result)).sum::<u64>()
+        })
+    };
     let rules: Vec<(RuleId, [u64; PARTS.len()])> =
         RuleId::ALL.iter().map(|rule| (*rule, counted(*rule))).collect();
     section(f, "coverage", "Coverage by rule", |f| {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::words::{Badge, Counted, Long, Look, Stamp};
+use super::words::{Badge, Long, Look, Stamp};
 use super::{Page, certificate, coverage, decisions, exemptions, health, policies};
 use crate::html::{STYLE, STYLE_HASH, escape};
 use crate::metrics::PolicySource;
@@ -143,4 +143,3 @@ impl Page {
 fn card(f: &mut fmt::Formatter<'_>, number: impl Display, what: fmt::Arguments<'_>) -> fmt::Result {
     write!(f, "<li class=\"card\"><b>{number}</b><span>{what}</span></li>")
 }
-

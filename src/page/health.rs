@@ -67,11 +67,8 @@ fn contact(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         None => writeln!(f, "<p>{} The API server did not answer yet.</p>", Badge(Look::Warn, "look")),
         Some(last) => {
             let silent = page.now - last;
-            let look = if silent > SILENCE {
-                Badge(Look::Bad, "silent")
-            } else {
-                Badge(Look::Ok, "in contact")
-            };
+            let look =
+                if silent > SILENCE { Badge(Look::Bad, "silent") } else { Badge(Look::Ok, "in contact") };
             writeln!(f, "<p>{look} The API server last answered {} ago.</p>", Long(silent))
         }
     }

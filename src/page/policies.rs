@@ -25,7 +25,12 @@ pub(super) fn write_policies(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Re
 
 fn policy_row(shown: &PolicyShown, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let PolicyShown { name, source, policy, refused } = shown;
-    write!(f, "<th scope=\"row\" class=\"wrap\">{}</th><td>{}</td><td class=\"wrap\">", escape(name), from(*source))?;
+    write!(
+        f,
+        "<th scope=\"row\" class=\"wrap\">{}</th><td>{}</td><td class=\"wrap\">",
+        escape(name),
+        from(*source)
+    )?;
     match (policy, refused) {
         (Some(_), None) => write!(f, "{}", Badge(Look::Ok, "in force"))?,
         (Some(_), Some(why)) => {

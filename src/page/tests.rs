@@ -9,7 +9,7 @@ use crate::inventory::stored::Row;
 use crate::metrics::{Endpoint, Metrics};
 use crate::policy::{PolicyStatus, Preset};
 use crate::review::{Note, Outcome, Record};
-use crate::sources::{Seen, Sources};
+use crate::sources::{ProfileShown, Seen, Sources};
 
 const NOW: OffsetDateTime = datetime!(2027-01-10 12:00 UTC);
 /// What must never come out as it went in.
@@ -75,11 +75,15 @@ fn hostile() -> Page {
     };
     board.put([(Some(NOW), row)].into_iter(), NOW);
     let sources = Sources::new(&Preset::Restricted.into(), metrics);
-    sources.apply(HOSTILE, seen(json!({"selector": {
+    sources.apply(
+        HOSTILE,
+        seen(json!({"selector": {
         "namespaces": [HOSTILE], "images": [HOSTILE], "serviceAccounts": [HOSTILE],
-        "namespaceLabels": {HOSTILE: HOSTILE}, "podLabels": {HOSTILE: HOSTILE}}})));
+        "namespaceLabels": {HOSTILE: HOSTILE}, "podLabels": {HOSTILE: HOSTILE}}})),
+    );
     sources.apply("wrong", seen(json!({HOSTILE: HOSTILE})));
-    sources.apply_profile(HOSTILE, &seen(json!({"match": {"repositories": [HOSTILE]}, "evidence": [HOSTILE]})));
+    sources
+        .apply_profile(HOSTILE, &seen(json!({"match": {"repositories": [HOSTILE]}, "evidence": [HOSTILE]})));
     let mut profiles = sources.profiles_shown();
     let waits = profiles.own.iter().cloned().map(|profile| ProfileShown { waits: true, ..profile });
     profiles.own.extend(waits.collect::<Vec<_>>());
@@ -139,7 +143,10 @@ fn what_the_policy_forbids_is_not_in_it() {
         assert_eq!(attributes(&html, "href").into_iter().find(elsewhere), None);
     }
     let policy = security_policy();
-    assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
     assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
 }
 
@@ -167,8 +174,11 @@ fn elements_end_in_the_order_in_which_they_began() {
         let html = page.to_string();
         let mut open = Vec::new();
         for tag in html.split('<').skip(1) {
-            let name = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).next().map(str::to_owned);
-            let Some(inside) = tag.split('>').next().filter(|inside| !inside.starts_with('!')) else { continue };
+            let name =
+                |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).next().map(str::to_owned);
+            let Some(inside) = tag.split('>').next().filter(|inside| !inside.starts_with('!')) else {
+                continue;
+            };
             match inside.strip_prefix('/') {
                 Some(ended) => assert_eq!(open.pop(), name(ended), "{tag}"),
                 None if inside.ends_with('/') => {}

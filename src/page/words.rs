@@ -35,7 +35,7 @@ fn time_of(
     time: OffsetDateTime,
     shown: &[BorrowedFormatItem<'_>],
 ) -> fmt::Result {
-    let text = |format: &[BorrowedFormatItem<'_>]| time.format(&format).unwrap_or_default();
+    let text = |format: &[BorrowedFormatItem<'_>]| time.format(format).unwrap_or_default();
     write!(f, "<time datetime=\"{}\">{}</time>", text(STAMP), text(shown))
 }
 

@@ -164,7 +164,8 @@ fn token(headers: &HeaderMap) -> Option<String> {
     } else {
         return None;
     };
-    let is_one = !token.is_empty() && token.len() <= LONGEST_TOKEN && token.bytes().all(|b| b.is_ascii_graphic());
+    let is_one =
+        !token.is_empty() && token.len() <= LONGEST_TOKEN && token.bytes().all(|b| b.is_ascii_graphic());
     is_one.then_some(token)
 }
 
@@ -173,9 +174,9 @@ fn is_loopback(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return false };
     let name = match host.strip_prefix('[') {
         Some(rest) => return matches!(rest.split_once(']'), Some(("::1", port)) if is_port(port)),
-        None => host.split_once(':').map_or(Some(host), |(name, port)| {
-            port.bytes().all(|b| b.is_ascii_digit()).then_some(name)
-        }),
+        None => host
+            .split_once(':')
+            .map_or(Some(host), |(name, port)| port.bytes().all(|b| b.is_ascii_digit()).then_some(name)),
     };
     name.is_some_and(|name| {
         name.eq_ignore_ascii_case("localhost")

@@ -112,7 +112,8 @@ impl StatusPage {
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         ];
-        let mut answered = told.into_iter().fold(answered, |answered, (name, value)| with(answered, name, value));
+        let mut answered =
+            told.into_iter().fold(answered, |answered, (name, value)| with(answered, name, value));
         if let Some(policy) = &self.security_policy {
             answered.headers_mut().insert(CONTENT_SECURITY_POLICY, policy.clone());
         }

@@ -128,7 +128,11 @@ mod tests {
             ]
         );
         sources.apply("restricted", seen(1, json!({"preset": "safe"})));
-        assert_eq!(shown().len(), 4, "one of a file that a custom resource took the place of is not in force");
+        assert_eq!(
+            shown().len(),
+            4,
+            "one of a file that a custom resource took the place of is not in force"
+        );
     }
 
     #[test]

@@ -129,7 +129,8 @@ impl Browser {
 
     pub(crate) fn press_tab(&self) {
         let key = |kind: &str| json!({"type": kind, "value": "\u{e004}"});
-        let actions = json!({"actions": [{"type": "key", "id": "keys", "actions": [key("keyDown"), key("keyUp")]}]});
+        let actions =
+            json!({"actions": [{"type": "key", "id": "keys", "actions": [key("keyDown"), key("keyUp")]}]});
         self.call("actions", &actions);
     }
 

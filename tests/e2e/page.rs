@@ -232,8 +232,10 @@ async fn in_a_browser(fixture: Arc<Fixture>) {
     let browser = browser.await.expect("the browser");
     let browser = tokio::task::spawn_blocking(move || {
         browser.open(&format!("http://127.0.0.1:{port}/"));
-        browser.script("document.getElementById('watches').open = true; document.getElementById('decisions-t').focus();\
-            document.getElementById('decisions-t').scrollLeft = 5; window.scrollTo(0, 300); window.ours = 1;");
+        browser.script(
+            "document.getElementById('watches').open = true; document.getElementById('decisions-t').focus();\
+            document.getElementById('decisions-t').scrollLeft = 5; window.scrollTo(0, 300); window.ours = 1;",
+        );
         browser
     });
     let browser = browser.await.expect("the browser");
@@ -255,11 +257,17 @@ fn looks_well(browser: &Browser, port: u16) {
                 assert!(browser.content_width() <= width, "{as_if}: {} px wide", browser.content_width());
                 let html = browser.html();
                 assert!(html.contains("shop/web") && html.contains("SHOP-7"), "{as_if}: {html}");
-                browser.picture(&format!("status-page-{width}-{scheme}-{}", if scripts { "live" } else { "still" }));
+                browser.picture(&format!(
+                    "status-page-{width}-{scheme}-{}",
+                    if scripts { "live" } else { "still" }
+                ));
                 if scripts {
                     let color = "return getComputedStyle(document.body).backgroundColor";
                     backgrounds.push(browser.script(color).to_string());
-                    assert_eq!(browser.script("return document.getElementById('pause').hidden"), json!(false));
+                    assert_eq!(
+                        browser.script("return document.getElementById('pause').hidden"),
+                        json!(false)
+                    );
                 } else {
                     assert!(html.contains("http-equiv=\"refresh\""), "{html}");
                 }
@@ -280,7 +288,8 @@ fn is_used_by_keyboard(browser: &Browser, port: u16) {
     let mut stops = Vec::new();
     for _ in 0..30 {
         browser.press_tab();
-        stops.push(browser.script("return document.activeElement.id").as_str().unwrap_or_default().to_owned());
+        stops
+            .push(browser.script("return document.activeElement.id").as_str().unwrap_or_default().to_owned());
     }
     for stop in ["pause", "watches-s", "coverage-t", "decisions-t", "exemptions-t"] {
         assert!(stops.iter().any(|found| found == stop), "{stop} in {stops:?}");

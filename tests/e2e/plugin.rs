@@ -79,7 +79,8 @@ async fn status(fixture: Arc<Fixture>) {
             namespace.create("pods", &pods::plain("web")).await;
             // As if it were older than the webhook.
             let mut old = pods::plain("old");
-            old["metadata"]["annotations"] = json!({"pod-hardener.dev/exempt": "all", "pod-hardener.dev/exempt-reason": "r"});
+            old["metadata"]["annotations"] =
+                json!({"pod-hardener.dev/exempt": "all", "pod-hardener.dev/exempt-reason": "r"});
             namespace.create("pods", &old).await;
             let name = namespace.name.as_str();
             let status = plugins.json(&fixture, &["harden", "status", "-n", name, "-o", "json"]);
@@ -87,16 +88,19 @@ async fn status(fixture: Arc<Fixture>) {
                 "unmarked": 0, "exempted": 1}]);
             let mut found = status["namespaces"].clone();
             // Whether a pod that is exempted from all is marked is not what this is about.
-            let marked = found[0]["full"].as_u64().expect("a number") + found[0]["unmarked"].as_u64().expect("a number");
+            let marked = found[0]["full"].as_u64().expect("a number")
+                + found[0]["unmarked"].as_u64().expect("a number");
             assert_eq!(marked, 2, "{found}");
             found[0]["full"] = json!(1);
             found[0]["unmarked"] = json!(0);
             assert_eq!(found, expected);
             assert_eq!(status["unread"], Value::Null, "{status}");
-            let web = plugins.json(&fixture, &["harden", "status", "-n", name, "-l", "app=web", "-o", "json"]);
+            let web =
+                plugins.json(&fixture, &["harden", "status", "-n", name, "-l", "app=web", "-o", "json"]);
             assert_eq!(web["namespaces"][0]["pods"], 1);
             let wide = plugins.says(&fixture, &["harden", "status", "-n", name, "-o", "wide"]);
-            let line = wide.lines().find(|line| line.contains("   web   ")).unwrap_or_else(|| panic!("{wide}"));
+            let line =
+                wide.lines().find(|line| line.contains("   web   ")).unwrap_or_else(|| panic!("{wide}"));
             assert!(line.contains("restricted") && line.contains("seccomp"), "{line}");
             let all = plugins.says(&fixture, &["harden", "status", "-A", "--context", "e2e"]);
             assert!(all.contains(name) && all.contains("NAMESPACE"), "{all}");

@@ -126,4 +126,3 @@ async fn decisions_are_shown_with_their_reasons() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }
-

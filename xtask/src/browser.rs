@@ -9,10 +9,8 @@ pub(crate) const TEST: &str = "page::in_a_browser";
 /// Where that test finds the driver, which finds the browser.
 pub(crate) const VARIABLE: &str = "E2E_BROWSER";
 
-const PACKAGES: &[Want] = &[
-    Want { what: "chromium", package: "chromium" },
-    Want { what: DRIVER, package: "chromium-driver" },
-];
+const PACKAGES: &[Want] =
+    &[Want { what: "chromium", package: "chromium" }, Want { what: DRIVER, package: "chromium-driver" }];
 
 const DRIVER: &str = "chromedriver";
 

@@ -54,7 +54,8 @@ fn end_to_end(release: &'static Release, args: &[String]) -> Result<Step> {
     let mut command = run::cargo(&END_TO_END);
     command.args(args).env(assets::VARIABLE, folders);
     // What a browser shows does not depend on the cluster's version.
-    let missing = if release.minor == assets::NEWEST.minor { look_for_browser(args, &mut command)? } else { None };
+    let missing =
+        if release.minor == assets::NEWEST.minor { look_for_browser(args, &mut command)? } else { None };
     let (passed, mut closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
     let is_enough = missing.is_none() || std::env::var_os("CI").is_none();
     closing_lines.extend(missing.map(|reason| format!("SKIPPED: {} did not run: {reason}", browser::TEST)));

@@ -58,10 +58,7 @@ pub struct Pod {
 }
 
 /// Lists and counts; the pods themselves only where they are wanted.
-pub(super) async fn read(
-    client: &Client,
-    which: Which<'_>,
-) -> Result<(Vec<Space>, Vec<Pod>), kube::Error> {
+pub(super) async fn read(client: &Client, which: Which<'_>) -> Result<(Vec<Space>, Vec<Pod>), kube::Error> {
     let api: Api<PartialObjectMeta<KubePod>> = match which.namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),

@@ -68,7 +68,8 @@ pub(super) async fn read(client: &Client, unread: &mut Vec<String>) -> Server {
     let mut server = Server::default();
     let mut configs: Vec<WebhookClientConfig> = Vec::new();
     let mut add = |kind, name, failure_policy: Option<String>, timeout: Option<i32>, config| {
-        let (failure_policy, timeout_seconds) = (failure_policy.unwrap_or_default(), timeout.unwrap_or_default());
+        let (failure_policy, timeout_seconds) =
+            (failure_policy.unwrap_or_default(), timeout.unwrap_or_default());
         server.registered.push(Registered { kind, name, failure_policy, timeout_seconds });
         configs.push(config);
     };
