@@ -125,7 +125,7 @@ impl Tokens {
 }
 
 async fn ask(client: &Client, token: &str) -> Result<Result<(), Refusal>, String> {
-    let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
+    let spec = TokenReviewSpec { token: token.to_owned(), audiences: None };
     let review = TokenReview { spec, ..TokenReview::default() };
     let reviewed = Api::<TokenReview>::all(client.clone()).create(&PostParams::default(), &review).await;
     let status = reviewed.map_err(|error| format!("TokenReview: {error}"))?.status.unwrap_or_default();

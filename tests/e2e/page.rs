@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{self, Browser};
 use crate::cluster::{ADMIN, Cluster, until_ok};
-use crate::fixture::{Fixture, Namespace, Server, WEBHOOK};
+use crate::fixture::{Fixture, Namespace, WEBHOOK};
 use crate::installed::succeeded;
 use crate::least_privilege::{Grant, account, grants, grants_of};
 use crate::process::{Process, free_ports};
