@@ -160,7 +160,10 @@ fn values(arg: &Arg, begun: &str, prefix: &str) -> (Vec<(String, String)>, bool)
     let possible = arg.get_possible_values();
     if possible.is_empty() {
         let names = arg.get_value_names().unwrap_or_default();
-        return (Vec::new(), names.iter().any(|name| name.contains("FILE")));
+        return (
+            Vec::new(),
+            names.iter().any(|name| ["FILE", "FOLDER", "PATH", "DIR"].iter().any(|word| name.contains(word))),
+        );
     }
     let visible = possible.iter().filter(|value| !value.is_hide_set() && value.get_name().starts_with(begun));
     let named = visible.map(|value| (format!("{prefix}{}", value.get_name()), summary(value.get_help())));

@@ -39,7 +39,8 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         f.write_str("</ul>\n")?;
         let caption = "Results in pods that this replica reviewed since it started; a pod can count twice";
-        let head = ["Rule", "", "Secure#", "Hardened#", "Exempted#", "Lowered#", "Observed#", "Impossible#"];
+        let head =
+            ["Rule", "Share", "Secure#", "Hardened#", "Exempted#", "Lowered#", "Observed#", "Impossible#"];
         table(f, "coverage", caption, &head, &rules, |(rule, counts), f| {
             write!(f, "<th scope=\"row\">{rule}</th><td>")?;
             bar(f, counts)?;
@@ -54,7 +55,10 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 of(RuleResult::Observed),
                 of(RuleResult::Impossible),
             ];
-            cells.iter().try_for_each(|count| write!(f, "<td class=\"number\">{count}</td>"))
+            cells.iter().try_for_each(|count| {
+                let class = if *count == 0 { "number muted" } else { "number" };
+                write!(f, "<td class=\"{class}\">{count}</td>")
+            })
         })
     })
 }

@@ -13,7 +13,7 @@ use crate::review::{Note, Outcome, Record};
 use crate::rules::RuleResult;
 
 /// So many are shown.
-const MOST: usize = 40;
+const MOST: usize = 24;
 
 pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     section(f, "decisions", "Latest decisions", |f| {
@@ -68,7 +68,8 @@ fn why(record: &Record, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if result == RuleResult::AlreadySecure || rules.is_empty() {
             continue;
         }
-        lines.add(format_args!("{}: {}", result.as_str(), names(rules).replace(',', ", ")))?;
+        let names = names(rules).replace(',', ", ");
+        lines.add(format_args!("<span class=\"muted\">{}</span> {names}", result.as_str()))?;
     }
     for note in &record.notes {
         let (Note::ExemptionRefused(text) | Note::NotHardened(text)) = note;

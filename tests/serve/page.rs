@@ -118,7 +118,7 @@ async fn decisions_are_shown_with_their_reasons() {
     let text = page.text();
     for expected in [
         "<span class=\"badge change\">patched</span>",
-        "impossible: host-path",
+        "<span class=\"muted\">observed</span> host-path",
         "<span class=\"badge bad\">failed-open</span>",
         "the pod could not be reviewed",
         ">shop/broken<",
