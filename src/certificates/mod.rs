@@ -41,11 +41,11 @@ use known::Known;
 use tend::Tender;
 
 /// The Secret with authority and certificate.
-const SECRET: &str = "pod-hardener-tls";
+pub(crate) const SECRET: &str = "pod-hardener-tls";
 /// The Lease of the replica that writes.
-const LEASE: &str = "pod-hardener-certificates";
+pub(crate) const LEASE: &str = "pod-hardener-certificates";
 /// Both webhook configurations.
-const CONFIGURATION: &str = "pod-hardener";
+pub(crate) const CONFIGURATION: &str = "pod-hardener";
 /// The Service that the API server calls.
 const SERVICE: &str = "pod-hardener";
 /// Where the kubelet says in which namespace a pod is.

@@ -17,10 +17,42 @@ pub(super) struct Cluster {
     context: Option<String>,
 }
 
+/// Which objects in it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Scope {
+    /// Of this namespace; unset: of the context's
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Of all namespaces
+    #[arg(short = 'A', long)]
+    all_namespaces: bool,
+    /// Only with these labels, as kubectl has it (app=web,tier!=cache)
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    selector: Option<String>,
+}
+
+impl Scope {
+    /// The namespace; `None`: all of them.
+    pub(super) fn namespace<'s>(&'s self, client: &'s Client) -> Option<&'s str> {
+        let named = self.namespace.as_deref().unwrap_or_else(|| client.default_namespace());
+        (!self.all_namespaces).then_some(named)
+    }
+
+    /// The labels, as the API server takes them.
+    pub(super) fn selector(&self) -> Option<&str> {
+        self.selector.as_deref()
+    }
+}
+
 impl Cluster {
     /// As reports call it.
     pub(super) fn name(&self) -> String {
         self.context.as_ref().map_or_else(|| "the cluster".to_owned(), |name| format!("the cluster {name}"))
+    }
+
+    /// Whether one was chosen by an argument.
+    pub(super) const fn is_named(&self) -> bool {
+        self.kubeconfig.is_some() || self.context.is_some()
     }
 
     /// Does something with the API server.

@@ -1,13 +1,15 @@
 //! `pod-hardener exemptions`
 
-use std::io::{self, Write as _};
+use std::collections::BTreeSet;
+use std::io::{self, BufWriter, Write as _};
 
 use anyhow::Context as _;
 use pod_hardener::annotation::DEFAULT_PREFIX;
 use pod_hardener::inventory::stored::{self, Row};
 use time::OffsetDateTime;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Scope};
+use super::print::{self, Output};
 use super::{Exit, say};
 
 /// Show the exemptions in a cluster.
@@ -17,7 +19,8 @@ pub(super) enum Command {
     #[command(after_help = "\
 Examples:
   pod-hardener exemptions list
-  pod-hardener exemptions list -n shop -o json")]
+  pod-hardener exemptions list -A -o wide
+  pod-hardener exemptions list -n shop -l app=web -o json")]
     List(Args),
     /// List those that have ended or end soon
     #[command(after_help = "\
@@ -27,7 +30,7 @@ Exit codes:
   3  the cluster could not be read
 
 Example:
-  pod-hardener exemptions expiring --days 14")]
+  pod-hardener exemptions expiring -A --days 14")]
     Expiring {
         #[command(flatten)]
         args: Args,
@@ -42,9 +45,8 @@ Example:
 pub(super) struct Args {
     #[command(flatten)]
     cluster: Cluster,
-    /// Only of this namespace; unset: of all
-    #[arg(short, long)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
     /// How to print them
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -53,21 +55,14 @@ pub(super) struct Args {
     annotation_prefix: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// One array
-    Json,
-}
-
 pub(super) fn run(command: &Command, now: OffsetDateTime) -> anyhow::Result<Exit> {
     let (args, days) = match command {
         Command::List(args) => (args, None),
         Command::Expiring { args, days } => (args, Some(i64::from(*days))),
     };
     let mut rows = args.cluster.run(async |client| {
-        stored::read(&client, args.namespace.as_deref(), &args.annotation_prefix, now)
+        let (namespace, selector) = (args.scope.namespace(&client), args.scope.selector());
+        stored::read(&client, namespace, selector, &args.annotation_prefix, now)
             .await
             .context("reading the exemptions")
     })?;
@@ -78,43 +73,57 @@ pub(super) fn run(command: &Command, now: OffsetDateTime) -> anyhow::Result<Exit
     Ok(if days.is_some() && !rows.is_empty() { Exit::WouldChange } else { Exit::Done })
 }
 
-const HEAD: [&str; 10] =
-    ["NAMESPACE", "KIND", "NAME", "CONTAINER", "RULES", "UNTIL", "DAYS", "PODS", "BY", "REASON"];
-
 fn print(rows: &[Row], output: Output) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    if output == Output::Json {
-        serde_json::to_writer_pretty(&mut out, rows)?;
-        writeln!(out)?;
-        return Ok(());
+    let mut out = BufWriter::new(io::stdout().lock());
+    if print::value(&mut out, rows, output)? {
+        return Ok(out.flush()?);
     }
-    if rows.is_empty() {
-        writeln!(out, "no exemptions")?;
-        return Ok(());
+    match output {
+        Output::Name => {
+            let names: BTreeSet<String> = rows.iter().map(name).collect();
+            names.iter().try_for_each(|name| writeln!(out, "{}", say::printable(name)))?;
+        }
+        _ if rows.is_empty() => writeln!(out, "no exemptions")?,
+        Output::Wide => {
+            let head =
+                ["NAMESPACE", "KIND", "NAME", "CONTAINER", "RULES", "UNTIL", "DAYS", "PODS", "BY", "REASON"];
+            print::table(
+                &mut out,
+                head,
+                rows.iter().map(|row| {
+                    let [namespace, kind, name, rules, until, days, pods, reason] = cells(row);
+                    let container = row.container.clone().unwrap_or_default();
+                    [namespace, kind, name, container, rules, until, days, pods, row.by.clone(), reason]
+                }),
+            )?;
+        }
+        _ => {
+            let head = ["NAMESPACE", "KIND", "NAME", "RULES", "UNTIL", "DAYS", "PODS", "REASON"];
+            print::table(&mut out, head, rows.iter().map(cells))?;
+        }
     }
-    let cells = rows.iter().map(|row| {
-        let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { say::printable(text) };
-        [
-            or_dash(&row.namespace),
-            or_dash(&row.kind),
-            or_dash(&row.name),
-            or_dash(row.container.as_deref().unwrap_or_default()),
-            or_dash(&row.rules),
-            or_dash(&row.until),
-            row.days_left.map_or_else(|| "-".to_owned(), |days| days.to_string()),
-            row.pods.to_string(),
-            or_dash(&row.by),
-            or_dash(&row.reason),
-        ]
-    });
-    let table: Vec<[String; HEAD.len()]> = std::iter::once(HEAD.map(str::to_owned)).chain(cells).collect();
-    let width =
-        |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    for line in &table {
-        let padded: Vec<String> =
-            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = *width)).collect();
-        writeln!(out, "{}", padded.join("  ").trim_end())?;
-    }
-    Ok(())
+    Ok(out.flush()?)
+}
+
+fn cells(row: &Row) -> [String; 8] {
+    [
+        row.namespace.clone(),
+        row.kind.clone(),
+        row.name.clone(),
+        row.rules.clone(),
+        row.until.clone(),
+        row.days_left.map_or_else(String::new, |days| days.to_string()),
+        row.pods.to_string(),
+        row.reason.clone(),
+    ]
+}
+
+/// As `kubectl get -o name` has it: `deployment.apps/web`.
+fn name(row: &Row) -> String {
+    let group = match row.kind.as_str() {
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => ".apps",
+        "Job" | "CronJob" => ".batch",
+        _ => "",
+    };
+    format!("{}{group}/{}", row.kind.to_ascii_lowercase(), row.name)
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use pod_hardener::docs::rules::{nearest_rule, rule_markdown, rule_sections, rules_table};
 use pod_hardener::rules::RuleId;
 
-use super::{Exit, say};
+use super::{Exit, plugin, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(name) => {
             let Some(rule) = RuleId::find(name) else {
                 let hint = nearest_rule(name).map_or_else(
-                    || "`pod-hardener explain` lists the rules".to_owned(),
+                    || format!("`{} explain` lists the rules", plugin::name()),
                     |rule| format!("did you mean `{rule}`?"),
                 );
                 say::error(&format!("no rule is named `{name}`; {hint}"));

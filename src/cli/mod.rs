@@ -7,17 +7,20 @@ mod generate;
 mod harden;
 mod input;
 mod output;
+mod plugin;
 mod policy;
 mod policy_explain;
+mod print;
 mod profiles;
 mod report;
 mod say;
 mod serve;
+mod status;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use time::OffsetDateTime;
 
 /// What the program exits with.
@@ -74,6 +77,8 @@ enum Command {
     /// Show and check facts about images
     #[command(subcommand)]
     Profiles(profiles::Command),
+    /// Show how a cluster stands: the webhook, its certificate, policies, profiles and pods
+    Status(status::Args),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pod-hardener completions bash)")]
     Completions {
@@ -84,10 +89,16 @@ enum Command {
 
 /// Runs the program.
 pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
-    let exit = match Cli::parse().command {
+    if plugin::completes() {
+        return exit_code(plugin::complete(Cli::command()));
+    }
+    let matches = plugin::command(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    exit_code(match cli.command {
         Command::Harden(args) => harden::run(&args, now),
         Command::Report(args) => report::run(&args, now),
         Command::Serve(args) => return serve::run(args),
+        Command::Status(args) => status::run(&args, now),
         Command::Config(command) => serve::config(&command),
         Command::Exemptions(command) => exemptions::run(&command, now),
         Command::Generate(command) => generate::run(&command),
@@ -95,7 +106,10 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
         Command::Policy(command) => policy::run(&command),
         Command::Profiles(command) => profiles::run(&command),
         Command::Completions { shell } => completions(shell),
-    };
+    })
+}
+
+fn exit_code(exit: anyhow::Result<Exit>) -> ExitCode {
     match exit {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use kube::Client;
 use pod_hardener::docs::profiles::profile_schema;
+use pod_hardener::inventory::overview;
 use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::{API_VERSION, Metadata, PolicyError, Texts};
 use pod_hardener::posture::Posture;
 use pod_hardener::profiles::{
-    self, Content, ImageProfile, ImageUser, KIND, Profile, ProfileSet, Reference, with_built_in,
+    self, Content, ImageProfile, ImageUser, KIND, Profile, ProfileSet, ProfileSpec, Reference, with_built_in,
 };
 
-use super::{Exit, say};
+use super::cluster::Cluster;
+use super::print::{self, Output};
+use super::{Exit, plugin, say};
 
 /// Show and check facts about images.
 #[derive(Debug, clap::Subcommand)]
@@ -22,8 +26,15 @@ pub(super) enum Command {
     #[command(after_help = "\
 Examples:
   pod-hardener profiles list
-  pod-hardener profiles list --profiles profiles/")]
-    List(Sources),
+  pod-hardener profiles list -o wide --profiles profiles/
+  pod-hardener profiles list --context production -o name")]
+    List {
+        #[command(flatten)]
+        sources: Sources,
+        /// How to print them
+        #[arg(short, long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
     /// Print a profile as a file: a start for one of your own
     #[command(after_help = "\
 Example:
@@ -74,11 +85,16 @@ pub(super) struct Sources {
     /// Profiles beside those that are built in: a file or a folder of them
     #[arg(long, value_name = "FILE|FOLDER")]
     profiles: Option<PathBuf>,
+    /// Ask no cluster: kubectl's plugin asks for the profiles in it, the program only where a cluster is named
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    cluster: Cluster,
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
-        Command::List(sources) => with(sources, list),
+        Command::List { sources, output } => with(sources, |set| list(set, *output)),
         Command::Show { name, sources } => with(sources, |set| show(set, name)),
         Command::Validate { files } => validate(files),
         Command::Explain { image, namespace, sources } => with(sources, |set| explain(set, image, namespace)),
@@ -91,56 +107,107 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
 
 /// The profiles in a file or a folder.
 pub(super) fn load(path: Option<&Path>) -> Result<Arc<ProfileSet>, PolicyError> {
-    let own = path.map_or(Ok(Vec::new()), |path| profiles::load(&Texts::read(path)?))?;
-    Ok(with_built_in(own))
+    own(path).map(with_built_in)
+}
+
+fn own(path: Option<&Path>) -> Result<Vec<ImageProfile>, PolicyError> {
+    path.map_or(Ok(Vec::new()), |path| profiles::load(&Texts::read(path)?))
 }
 
 fn with(sources: &Sources, run: impl FnOnce(&ProfileSet) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    match load(sources.profiles.as_deref()) {
-        Ok(set) => run(&set),
+    let own = match own(sources.profiles.as_deref()) {
+        Ok(own) => own,
         Err(error) => {
             say::error(&error);
-            Ok(Exit::Usage)
+            return Ok(Exit::Usage);
         }
-    }
+    };
+    let asks = !sources.offline && (sources.cluster.is_named() || plugin::is_plugin());
+    let mut all = if asks { sources.cluster.run(in_cluster)? } else { Vec::new() };
+    // As the webhook has it: one in the cluster takes the place of one of the same name in a file.
+    let names: Vec<String> = all.iter().map(|profile| profile.metadata.name.clone()).collect();
+    all.extend(own.into_iter().filter(|profile| !names.contains(&profile.metadata.name)));
+    run(&with_built_in(all))
 }
 
-fn list(set: &ProfileSet) -> anyhow::Result<Exit> {
+/// The profiles in a cluster; one that is wrong is left out, with a warning.
+async fn in_cluster(client: Client) -> anyhow::Result<Vec<ImageProfile>> {
+    let listed = overview::profiles(&client).await.context("reading the profiles of the cluster")?;
+    let mut valid = Vec::new();
+    for (name, spec) in listed {
+        match profiles::parse_object(&name, spec.as_ref()) {
+            Ok(profile) => valid.push(profile),
+            Err(why) => say::warning(&format!("the profile {name} of the cluster is not in force: {why}")),
+        }
+    }
+    Ok(valid)
+}
+
+fn list(set: &ProfileSet, output: Output) -> anyhow::Result<Exit> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let width = set.profiles().iter().map(|profile| profile.name.len()).max().unwrap_or(0);
-    for profile in set.profiles() {
+    let documents = || set.profiles().iter().map(document).collect::<Vec<_>>();
+    if print::value(&mut out, &documents(), output)? {
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
+    let cells = |profile: &Profile| {
         let facts = &profile.facts;
-        writeln!(
-            out,
-            "{:<width$}  {:<13}  {:<8}  {:<7}  {}{}",
-            profile.name,
-            facts.source.as_str(),
-            facts.posture.unwrap_or(Posture::Full).as_str(),
-            facts.user.map_or_else(|| "-".to_owned(), |user| user.to_string()),
-            facts.images.repositories.join(", "),
-            if facts.images.tags.is_empty() {
-                String::new()
-            } else {
-                format!(" ({})", facts.images.tags.join(", "))
-            },
-        )?;
+        let user = facts.user.map_or_else(String::new, |user| user.to_string());
+        let posture = facts.posture.unwrap_or(Posture::Full).as_str().to_owned();
+        [profile.name.clone(), facts.source.as_str().to_owned(), posture, user, images(facts)]
+    };
+    match output {
+        Output::Name => set.profiles().iter().try_for_each(|profile| {
+            writeln!(out, "imageprofile.pod-hardener.dev/{}", say::printable(&profile.name))
+        })?,
+        Output::Wide => {
+            let head = ["NAME", "SOURCE", "POSTURE", "USER", "IMAGES", "VERIFIED", "DATE", "WRITES"];
+            print::table(
+                &mut out,
+                head,
+                set.profiles().iter().map(|profile| {
+                    let [name, source, posture, user, images] = cells(profile);
+                    let verified = if profile.facts.verified { "yes" } else { "no" }.to_owned();
+                    let date = profile.facts.date.clone().unwrap_or_default();
+                    let paths = profile.facts.writable_paths.iter().flatten().map(|path| path.path.as_str());
+                    let paths = paths.collect::<Vec<_>>().join(",");
+                    [name, source, posture, user, images, verified, date, paths]
+                }),
+            )?;
+        }
+        _ => {
+            let head = ["NAME", "SOURCE", "POSTURE", "USER", "IMAGES"];
+            print::table(&mut out, head, set.profiles().iter().map(cells))?;
+        }
     }
     out.flush()?;
     Ok(Exit::Done)
 }
 
-fn show(set: &ProfileSet, name: &str) -> anyhow::Result<Exit> {
-    let Some(profile) = set.profiles().iter().find(|profile| profile.name == name) else {
-        say::error(&format!("no profile is named `{name}`; `pod-hardener profiles list` lists them"));
-        return Ok(Exit::Usage);
-    };
-    let document = ImageProfile {
+fn images(facts: &ProfileSpec) -> String {
+    let repositories = facts.images.repositories.join(",");
+    if facts.images.tags.is_empty() {
+        return repositories;
+    }
+    format!("{repositories} ({})", facts.images.tags.join(","))
+}
+
+/// A profile as a file.
+fn document(profile: &Profile) -> ImageProfile {
+    ImageProfile {
         api_version: API_VERSION.to_owned(),
         kind: KIND.to_owned(),
         metadata: Metadata { name: profile.name.clone() },
         spec: profile.facts.clone(),
+    }
+}
+
+fn show(set: &ProfileSet, name: &str) -> anyhow::Result<Exit> {
+    let Some(profile) = set.profiles().iter().find(|profile| profile.name == name) else {
+        say::error(&format!("no profile is named `{name}`; `{} profiles list` lists them", plugin::name()));
+        return Ok(Exit::Usage);
     };
-    let document = serde_json::to_value(document).context("writing the profile")?;
+    let document = serde_json::to_value(document(profile)).context("writing the profile")?;
     io::stdout().lock().write_all(to_yaml(&document).as_bytes())?;
     Ok(Exit::Done)
 }

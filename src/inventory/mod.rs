@@ -3,10 +3,15 @@
 //! It reads the same annotations as [`crate::exemption`], but judges nothing: an expired exemption of a running pod
 //! is still what the pod lives on.
 
+mod board;
+mod mark;
+pub mod overview;
 pub mod stored;
 
 use std::borrow::Cow;
 
+pub use board::{Board, Posted};
+pub use mark::Mark;
 use time::{Duration, OffsetDateTime};
 
 use crate::annotation::{EXEMPT, EXEMPT_REASON, EXEMPT_UNTIL};

@@ -45,17 +45,40 @@ pub struct Row {
     pub pods: usize,
 }
 
-/// Reads them: of one namespace, or of all.
+impl Exemption {
+    /// One of an object, that no pod lives on yet.
+    pub(crate) fn row(&self, namespace: &str, kind: &str, name: &str, now: OffsetDateTime) -> Row {
+        Row {
+            namespace: namespace.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            container: self.container.as_deref().map(str::to_owned),
+            rules: names(self.rules).into_owned(),
+            reason: self.reason.to_string(),
+            until: self.until.to_string(),
+            days_left: match self.left(now) {
+                Left::NoEnd => None,
+                _ => self.end.map(|end| (end - now).whole_seconds().div_euclid(24 * 3600)),
+            },
+            by: String::new(),
+            pods: 0,
+        }
+    }
+}
+
+/// Reads them: of one namespace or of all, of objects with these labels.
 ///
 /// # Errors
 /// When the API server does not answer, or forbids it.
 pub async fn read(
     client: &Client,
     namespace: Option<&str>,
+    selector: Option<&str>,
     prefix: &str,
     now: OffsetDateTime,
 ) -> Result<Vec<Row>, kube::Error> {
-    let mut reading = Reading { client, namespace, prefix, now, rows: Vec::new(), tops: HashMap::new() };
+    let mut reading =
+        Reading { client, namespace, selector, prefix, now, rows: Vec::new(), tops: HashMap::new() };
     reading.namespaces().await?;
     reading.templates::<Deployment>(&["spec", "template"]).await?;
     reading.templates::<ReplicaSet>(&["spec", "template"]).await?;
@@ -73,6 +96,7 @@ pub async fn read(
 struct Reading<'r> {
     client: &'r Client,
     namespace: Option<&'r str>,
+    selector: Option<&'r str>,
     prefix: &'r str,
     now: OffsetDateTime,
     /// Each with the uid of its object.
@@ -82,9 +106,14 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
+    fn page(&self) -> ListParams {
+        let page = ListParams::default().limit(PAGE);
+        self.selector.map_or(page.clone(), |selector| page.labels(selector))
+    }
+
     async fn namespaces(&mut self) -> Result<(), kube::Error> {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
-        let mut page = ListParams::default().limit(PAGE);
+        let mut page = self.page();
         if let Some(name) = self.namespace {
             page = page.fields(&format!("metadata.name={name}"));
         }
@@ -107,7 +136,7 @@ impl Reading<'_> {
         let managed: Vec<String> =
             path.iter().chain(&["metadata", "annotations"]).map(|field| format!("f:{field}")).collect();
         let managed: Vec<&str> = managed.iter().map(String::as_str).collect();
-        for object in all(&api, ListParams::default().limit(PAGE)).await? {
+        for object in all(&api, self.page()).await? {
             let metadata = &object.metadata;
             // What somebody else made holds that one's template.
             if let (Some(owner), Some(uid)) = (controller(metadata), &metadata.uid) {
@@ -130,7 +159,8 @@ impl Reading<'_> {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        let labelled = format!("{}/{EXEMPTED_LABEL}=true", self.prefix);
+        let exempted = format!("{}/{EXEMPTED_LABEL}=true", self.prefix);
+        let labelled = self.selector.iter().fold(exempted, |labels, more| labels + "," + more);
         for pod in all(&api, ListParams::default().labels(&labelled).limit(PAGE)).await? {
             let annotations = pod.metadata.annotations.clone().unwrap_or_default();
             let Some(owner) = controller(&pod.metadata) else {
@@ -177,18 +207,7 @@ impl Reading<'_> {
     }
 
     fn row(&self, kind: &str, name: &str, metadata: &ObjectMeta, exemption: &Exemption) -> Row {
-        Row {
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            container: exemption.container.as_deref().map(str::to_owned),
-            rules: names(exemption.rules).into_owned(),
-            reason: exemption.reason.to_string(),
-            until: exemption.until.to_string(),
-            days_left: exemption.days_left(self.now),
-            by: String::new(),
-            pods: 0,
-        }
+        exemption.row(metadata.namespace.as_deref().unwrap_or_default(), kind, name, self.now)
     }
 }
 

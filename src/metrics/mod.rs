@@ -6,6 +6,7 @@
 mod family;
 mod handles;
 mod namespaces;
+mod numbers;
 mod process;
 mod reason;
 mod spread;
@@ -17,6 +18,7 @@ use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
 pub use family::{DURATION_BUCKETS, Family, Kind, LabelNames};
 pub use handles::{ByteGauge, Counters, CountersOfTwo, Entered, Gauges, Present, TakenBytes};
+pub use numbers::Numbers;
 pub use reason::{
     Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
     HandshakeFailure, Label, Limit, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told,

@@ -1,19 +1,11 @@
 //! Counters that every review adds to, spread over the threads: were there one of each, the processors would take it
 //! from one another at each review, two dozen times.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::IntCounter;
 
-/// More threads than this share.
-const SHARES: usize = 8;
-
-/// The next thread's share.
-static NEXT: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static SHARE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARES;
-}
+use crate::shares::{self, SHARES};
 
 /// Counters, and what each thread has to add to them.
 #[derive(Debug)]
@@ -30,12 +22,17 @@ impl Spread {
 
     /// Adds to some of the counters, by index.
     pub(super) fn add(&self, counts: impl Iterator<Item = (usize, u64)>) {
-        let Some(share) = self.shares.get(SHARE.with(|share| *share)) else { return };
+        let Some(share) = self.shares.get(shares::own()) else { return };
         for (index, count) in counts {
             if let Some(counter) = share.get(index) {
                 counter.fetch_add(count, Ordering::Relaxed);
             }
         }
+    }
+
+    /// One of the counters, once it was brought together.
+    pub(super) fn get(&self, index: usize) -> u64 {
+        self.counters.get(index).map_or(0, IntCounter::get)
     }
 
     /// Brings together what was added: before anybody looks.

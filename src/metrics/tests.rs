@@ -20,6 +20,7 @@ fn record(dry_run: bool) -> Record {
         refusals: vec![RefusalReason::Expired],
         remarks: vec![RemarkReason::UnknownPolicy],
         notes: Vec::new(),
+        why: None,
         dry_run,
     }
 }

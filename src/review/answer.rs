@@ -93,6 +93,8 @@ pub struct Record {
     pub remarks: Vec<RemarkReason>,
     /// What the owner of the workload is to be told.
     pub notes: Vec<Note>,
+    /// Why it failed or was denied, as its requester is told; `None`: it was not.
+    pub why: Option<String>,
     /// Whether nothing will be stored: then nothing is to be counted.
     pub dry_run: bool,
 }
@@ -160,6 +162,7 @@ pub fn answer_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<An
             out.deny(500, &why);
         }
     }
+    record.why = Some(why);
     Ok(Answer { body: out.finish(), record })
 }
 
@@ -178,6 +181,7 @@ pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record 
         refusals: Vec::new(),
         remarks: Vec::new(),
         notes: Vec::new(),
+        why: None,
         dry_run: request.dry_run == Some(true),
     }
 }

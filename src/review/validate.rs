@@ -71,13 +71,14 @@ fn failure(request: &RawRequest<'_>, policies: &PolicySet, why: &str) -> Answer 
         OnError::Allow => {
             record.outcome = Outcome::FailedOpen;
             out.allow();
-            out.warnings(&[why]);
+            out.warnings(std::slice::from_ref(&why));
         }
         OnError::Deny => {
             record.outcome = Outcome::FailedClosed;
             out.deny(500, &why);
         }
     }
+    record.why = Some(why);
     Answer { body: out.finish(), record }
 }
 
@@ -153,6 +154,7 @@ impl Case<'_> {
             record.outcome = Outcome::Denied;
             let (code, message) = self.denial(policy, lacking, told.unreachable);
             out.deny(code, &message);
+            record.why = Some(shorten(message));
         }
         out.audit_exempting(&policy.name, demanded, lacking);
         Reply::Answer(Answer { body: out.finish(), record })

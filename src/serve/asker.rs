@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::access::{Access, Answer, Answers};
+use super::answers::{Answer, Answers};
 use crate::authority::GROUP;
 use crate::cluster::{Cluster, Uid};
 use crate::metrics::{Asked, Metrics, Waited};
@@ -24,12 +24,23 @@ const ACCESS_DEADLINE: Duration = Duration::from_millis(800);
 /// How long the watch may take to bring a workload.
 const OWNER_DEADLINE: Duration = Duration::from_millis(500);
 
+/// So many answers are kept.
+const MOST: usize = 4096;
+
+/// May this requester exempt from this rule in this namespace?
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Access {
+    requester: Arc<Requester>,
+    namespace: Arc<str>,
+    rule: RuleId,
+}
+
 /// Who asks.
 pub(super) struct Asker {
     client: Option<Client>,
     cluster: Arc<Cluster>,
     metrics: Arc<Metrics>,
-    answers: Arc<Answers>,
+    answers: Arc<Answers<Access, bool>>,
     /// Reviews that ask at once: a slow API server must not take every place of those that need nothing from it.
     asking: Semaphore,
 }
@@ -48,7 +59,7 @@ impl Asker {
         metrics: Arc<Metrics>,
         most: usize,
     ) -> Self {
-        Self { client, cluster, metrics, answers: Arc::default(), asking: Semaphore::new(most) }
+        Self { client, cluster, metrics, answers: Arc::new(Answers::new(MOST)), asking: Semaphore::new(most) }
     }
 
     /// Adds the answer to a question to what was told before.
@@ -94,7 +105,7 @@ impl Asker {
             match self.answers.get(&access, Instant::now()) {
                 Some(answer) => {
                     self.metrics.access_reviews.count(Asked::Cached);
-                    answers.push((rule, answer.allowed));
+                    answers.push((rule, answer.said));
                 }
                 None => open.push(access),
             }
@@ -127,15 +138,15 @@ impl Asker {
 async fn one(
     client: Client,
     metrics: Arc<Metrics>,
-    answers: Arc<Answers>,
+    answers: Arc<Answers<Access, bool>>,
     access: Access,
 ) -> (RuleId, Option<bool>) {
     let place = answers.place(&access, Instant::now());
     let answer = place.get_or_init(async || {
-        let allowed = ask(client, &metrics, &access).await;
-        Answer { allowed, at: Instant::now() }
+        let said = ask(client, &metrics, &access).await;
+        Answer { said, at: Instant::now() }
     });
-    (access.rule, answer.await.allowed)
+    (access.rule, answer.await.said)
 }
 
 async fn ask(client: Client, metrics: &Metrics, access: &Access) -> Option<bool> {
@@ -164,26 +175,33 @@ async fn ask(client: Client, metrics: &Metrics, access: &Access) -> Option<bool>
 }
 
 fn subject_access_review(access: &Access) -> SubjectAccessReview {
-    let Requester { username, uid, groups, extra } = access.requester.as_ref();
-    SubjectAccessReview {
-        metadata: ObjectMeta::default(),
-        spec: SubjectAccessReviewSpec {
-            user: Some(username.clone()),
-            uid: Some(uid.clone()).filter(|uid| !uid.is_empty()),
-            groups: Some(groups.clone()),
-            extra: Some(extra.clone()).filter(|extra| !extra.is_empty()),
-            resource_attributes: Some(ResourceAttributes {
-                group: Some(GROUP.to_owned()),
-                resource: Some("rules".to_owned()),
-                verb: Some("exempt".to_owned()),
-                name: Some(RuleId::as_str(access.rule).to_owned()),
-                namespace: Some(access.namespace.as_ref().to_owned()),
-                ..ResourceAttributes::default()
-            }),
-            ..SubjectAccessReviewSpec::default()
-        },
-        status: None,
-    }
+    may(&access.requester, |spec| {
+        spec.resource_attributes = Some(ResourceAttributes {
+            group: Some(GROUP.to_owned()),
+            resource: Some("rules".to_owned()),
+            verb: Some("exempt".to_owned()),
+            name: Some(RuleId::as_str(access.rule).to_owned()),
+            namespace: Some(access.namespace.as_ref().to_owned()),
+            ..ResourceAttributes::default()
+        });
+    })
+}
+
+/// The question whether somebody may do something; `what` says what.
+pub(super) fn may(
+    requester: &Requester,
+    what: impl FnOnce(&mut SubjectAccessReviewSpec),
+) -> SubjectAccessReview {
+    let Requester { username, uid, groups, extra } = requester;
+    let mut spec = SubjectAccessReviewSpec {
+        user: Some(username.clone()),
+        uid: Some(uid.clone()).filter(|uid| !uid.is_empty()),
+        groups: Some(groups.clone()),
+        extra: Some(extra.clone()).filter(|extra| !extra.is_empty()),
+        ..SubjectAccessReviewSpec::default()
+    };
+    what(&mut spec);
+    SubjectAccessReview { metadata: ObjectMeta::default(), spec, status: None }
 }
 
 #[cfg(test)]

@@ -59,5 +59,8 @@ fn print(server: &Server, pem: Option<&Path>, out: &mut dyn Write) -> io::Result
         "  curl {trust} -H 'Content-Type: application/json' https://{address}/mutate -d '{REVIEW}'\n"
     )?;
     writeln!(out, "The answer's patch is base64. Metrics: curl http://{admin}/metrics")?;
+    if server.shows_page() {
+        writeln!(out, "What it did, in a browser: http://{admin}/")?;
+    }
     out.flush()
 }

@@ -1,15 +1,16 @@
 //! The webhook: `pod-hardener serve`.
 //!
 //! `server` binds and shuts down, `listener` accepts, `connection` bounds one connection, `mutate` and `admin`
-//! answer requests, `asker` finds out what a review asks, `tls` holds the certificates. All waiting here has an end: see [`crate::settings::Settings`].
+//! answer requests, `gate` says who sees the status page, `asker` finds out what a review asks, `tls` holds the certificates. All waiting here has an end: see [`crate::settings::Settings`].
 
-mod access;
 mod admin;
+mod answers;
 mod aside;
 mod asker;
 mod body;
 mod connection;
 mod error;
+mod gate;
 mod greeting;
 mod listener;
 mod logging;
@@ -20,6 +21,7 @@ mod reviewer;
 mod server;
 mod spool;
 mod stall;
+mod status_page;
 mod tell;
 mod throttle;
 mod tls;

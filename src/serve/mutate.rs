@@ -19,6 +19,7 @@ use super::tell::tell;
 use super::throttle::Throttle;
 use crate::cluster::Cluster;
 use crate::metrics::{Endpoint, Label as _, Limit, Metrics, Rejection};
+use crate::page::Recent;
 use crate::policy::{InForce, PolicySet};
 use crate::review::{Answer, Question, Reply, Told, World};
 use crate::settings::Settings;
@@ -41,6 +42,8 @@ pub(super) struct Webhook {
     requests: Semaphore,
     bodies: Bodies,
     throttle: Throttle,
+    /// Where decisions are left for the status page, if there is one.
+    recent: Option<Arc<Recent>>,
 }
 
 impl Webhook {
@@ -50,6 +53,7 @@ impl Webhook {
         cluster: Arc<Cluster>,
         client: Option<kube::Client>,
         metrics: Arc<Metrics>,
+        recent: Option<Arc<Recent>>,
     ) -> Self {
         metrics.policy_loaded();
         for (limit, count) in [
@@ -70,6 +74,7 @@ impl Webhook {
             bodies: Bodies::new(settings, metrics.long_bodies.clone()),
             metrics,
             throttle: Throttle::new(),
+            recent,
         }
     }
 
@@ -111,7 +116,7 @@ impl Webhook {
         let body = self.bodies.receive(body).await;
         let body = body.map_err(|rejection| (rejection, self.bodies.describe(rejection)))?;
         let received = Instant::now();
-        let mut answered = match self.reply(endpoint, &body)? {
+        let answered = match self.reply(endpoint, &body)? {
             Replied::Answer(answered) => answered,
             // Most reviews ask nothing, and are not to carry the room that this takes.
             Replied::Ask(question, policies) => {
@@ -121,7 +126,10 @@ impl Webhook {
         self.metrics.record(endpoint, &answered.record, received.elapsed(), body.len(), answered.body.len());
         logging::decision(endpoint, &answered.record);
         if let Some(teller) = self.teller.get() {
-            tell(teller, &body, &mut answered.record);
+            tell(teller, &body, &answered.record);
+        }
+        if let Some(recent) = &self.recent {
+            recent.keep(endpoint, answered.record, OffsetDateTime::now_utc());
         }
         Ok(answered.body.into())
     }

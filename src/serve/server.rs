@@ -18,6 +18,7 @@ use super::mutate::Webhook;
 use super::phase::{Phase, Phases};
 use super::respond::with;
 use super::stall::Stall;
+use super::status_page::StatusPage;
 use super::tls::{Beginning, Current, Keeper};
 use super::workers::Workers;
 use crate::cluster::Cluster;
@@ -31,7 +32,7 @@ use crate::watch::{self, Watches};
 
 /// So many bytes of a connection are read at once.
 const READ_AT_ONCE: usize = 8 * 1024;
-/// Connections to probes and metrics at once.
+/// Connections to probes, metrics and the status page at once.
 const ADMIN_CONNECTIONS: usize = 32;
 
 /// How a server ended.
@@ -113,9 +114,10 @@ impl Server {
         if let Some(path) = &settings.profiles {
             sources.look_at_profiles(Ok(profiles::load(&Texts::read(path)?)?));
         }
-        let admin_listener = Bound::new("probes and metrics", settings.admin).await?;
+        let admin_listener = Bound::new("probes, metrics and the status page", settings.admin).await?;
         let workers = Arc::new(Workers::start(settings.threads()).map_err(ServeError::Runtime)?);
         let listener = Bound::new("the webhook", settings.listen).await?;
+        let page = StatusPage::new(&settings, webhook_client.clone(), &sources, &metrics);
         Ok(Self {
             webhook: Arc::new(Webhook::new(
                 &settings,
@@ -123,12 +125,14 @@ impl Server {
                 cluster,
                 webhook_client,
                 Arc::clone(&metrics),
+                page.as_ref().map(|page| Arc::clone(&page.recent)),
             )),
             admin: Arc::new(Admin {
                 ready: AtomicBool::new(false),
                 watches,
                 certificates: keeper.status(),
                 metrics: Arc::clone(&metrics),
+                page,
             }),
             settings,
             metrics,
@@ -149,10 +153,15 @@ impl Server {
         self.listener.address
     }
 
-    /// Where probes and metrics are answered.
+    /// Where probes, metrics and the status page are answered.
     #[must_use]
     pub const fn admin_address(&self) -> SocketAddr {
         self.admin_listener.address
+    }
+
+    /// Whether there is a status page.
+    pub(super) fn shows_page(&self) -> bool {
+        self.admin.page.is_some()
     }
 
     /// The certificate that clients are to trust, PEM, if the server made it itself.
@@ -194,7 +203,8 @@ impl Server {
         }
         let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
             watch::start(client, cluster, watches, &self.sources);
-            let teller = telling::start(client, cluster, watches, &self.metrics);
+            let board = admin.page.as_ref().map(|page| Arc::clone(&page.board));
+            let teller = telling::start(client, cluster, watches, &self.metrics, board);
             self.webhook.tells(teller.clone());
             let tell = move |tale| teller.tell(tale);
             tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), report::own_name(), tell))
@@ -323,7 +333,9 @@ async fn serve_admin(
     let serve = |stream: TcpStream| {
         let (admin, phases) = (Arc::clone(&admin), phases.clone());
         async move {
-            let answer = |request| std::future::ready(admin.answer(&request));
+            let peer = stream.peer_addr().ok();
+            let admin = &admin;
+            let answer = async |request| admin.answer(&request, peer).await;
             // Of no concern: who scrapes sees it.
             let _ = connection::serve(Stall::new(stream, write), patience, phases, answer).await;
         }

@@ -35,17 +35,17 @@ struct Metadata<'a> {
 }
 
 /// Tells the owner of the pod in a review's body what is to be told.
-pub(super) fn tell(teller: &Teller, body: &[u8], record: &mut Record) {
+pub(super) fn tell(teller: &Teller, body: &[u8], record: &Record) {
     if record.notes.is_empty() || record.dry_run {
         return;
     }
     let Some(about) = about(body, &record.namespace) else { return };
-    for note in std::mem::take(&mut record.notes) {
+    for note in &record.notes {
         let (reason, note) = match note {
             Note::ExemptionRefused(note) => (Reason::ExemptionRefused, note),
             Note::NotHardened(note) => (Reason::NotHardened, note),
         };
-        teller.tell(Tale { about: about.clone(), reason, note });
+        teller.tell(Tale { about: about.clone(), reason, note: note.clone() });
     }
 }
 

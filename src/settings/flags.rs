@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{CertificateMode, ClusterMode, LogFormat, LogLevel};
+use super::{CertificateMode, ClusterMode, LogFormat, LogLevel, StatusPage};
 
 /// Flags of `pod-hardener serve`. What is not given comes from the environment, the file, or is built in.
 #[derive(Debug, Clone, Default, Serialize, clap::Args)]
@@ -15,10 +15,15 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
 
-    /// Where probes and metrics are answered, plain HTTP [default: 127.0.0.1:9090]
+    /// Where probes, metrics and the status page are answered, plain HTTP [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<SocketAddr>,
+
+    /// Who is shown the status page; auto: on loopback whoever asks, else who brings a token [default: auto]
+    #[arg(long, value_enum, value_name = "WHOM")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_page: Option<StatusPage>,
 
     /// Where the serving certificate comes from; self-managed: kept in the cluster by the replicas themselves [default: files]
     #[arg(long, value_enum, value_name = "SOURCE")]

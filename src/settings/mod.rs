@@ -60,6 +60,18 @@ pub enum ClusterMode {
     Off,
 }
 
+/// Who is shown the status page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusPage {
+    /// On loopback whoever asks; beyond it as with `token`.
+    Auto,
+    /// Who brings a token of somebody who may `get` the path `/` of the cluster.
+    Token,
+    /// Nobody: there is no page.
+    Off,
+}
+
 /// Where the serving certificate comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -76,8 +88,10 @@ pub enum CertificateMode {
 pub struct Settings {
     /// Where the webhook listens (HTTPS).
     pub listen: SocketAddr,
-    /// Where probes and metrics are answered (plain HTTP).
+    /// Where probes, metrics and the status page are answered (plain HTTP).
     pub admin: SocketAddr,
+    /// Who is shown the status page.
+    pub status_page: StatusPage,
     /// Where the serving certificate comes from.
     pub certificates: CertificateMode,
     /// The serving certificate and its chain, PEM.
@@ -144,6 +158,7 @@ impl Default for Settings {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 8443).into(),
             admin: (Ipv4Addr::LOCALHOST, 9090).into(),
+            status_page: StatusPage::Auto,
             certificates: CertificateMode::Files,
             tls_cert: None,
             tls_key: None,

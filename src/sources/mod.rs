@@ -9,6 +9,7 @@ pub mod files;
 mod object;
 mod profiles;
 pub mod report;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -23,6 +24,7 @@ use crate::profiles::{ProfileSet, with_built_in};
 use object::Object;
 pub use object::{Seen, Write};
 use profiles::Profiles;
+pub use shown::{PolicyShown, ProfileShown, ProfilesShown};
 
 /// All sources of policy of one server.
 #[derive(Debug)]
@@ -38,8 +40,8 @@ pub struct Sources {
 struct State {
     /// The last good version of what `--policy` names.
     files: Vec<Policy>,
-    /// Whether what stands there now is refused.
-    files_refused: bool,
+    /// Why what stands there now is refused, if it is.
+    files_refused: Option<String>,
     /// Custom resources by name.
     objects: BTreeMap<String, Object>,
     /// Policies of files in whose place a custom resource of the same name is.
@@ -81,10 +83,9 @@ impl Sources {
     /// What `--policy` names was looked at again.
     pub fn look(&self, found: Result<Vec<Policy>, PolicyError>) {
         let mut state = self.lock();
-        let was_refused = state.files_refused;
+        let was_refused = state.files_refused.take().is_some();
         match found {
             Ok(policies) => {
-                state.files_refused = false;
                 if fingerprint(&policies) == fingerprint(&state.files) {
                     if was_refused {
                         tracing::info!("the policy files are again those in force");
@@ -99,7 +100,7 @@ impl Sources {
                 self.assemble(&mut state);
             }
             Err(error) => {
-                state.files_refused = true;
+                state.files_refused = Some(crate::message::shorten(error.to_string()));
                 self.metrics.policy_loads.count(PolicySource::Files, PolicyOutcome::Refused);
                 tracing::error!(
                     reason = error.reason(),
@@ -223,7 +224,7 @@ impl Sources {
             (
                 PolicySource::Files,
                 policies.len().saturating_sub(of_objects),
-                usize::from(state.files_refused),
+                usize::from(state.files_refused.is_some()),
             ),
             (PolicySource::Objects, of_objects, refused),
         ] {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Seen, Sources, State, fingerprint_of};
+use super::{ProfileShown, Seen, Sources, State, fingerprint_of};
 use crate::metrics::{PolicyOutcome, PolicySource};
 use crate::policy::PolicyError;
 use crate::profiles::{ImageProfile, parse_object, with_built_in};
@@ -35,6 +35,25 @@ impl Profiles {
         let hidden = |name: &str| self.objects.get(name).is_some_and(|object| object.profile.is_some());
         let files = self.files.iter().filter(|profile| !hidden(&profile.metadata.name)).cloned();
         objects.chain(files).collect()
+    }
+
+    /// All of them, for people.
+    pub(super) fn shown(&self) -> impl Iterator<Item = ProfileShown> {
+        let objects = self.objects.iter().map(|(name, object)| ProfileShown {
+            name: name.clone(),
+            source: PolicySource::Objects,
+            facts: object.profile.as_ref().map(|profile| profile.spec.clone()),
+            refused: object.refused,
+            waits: false,
+        });
+        let of_file = |profile: &ImageProfile| ProfileShown {
+            name: profile.metadata.name.clone(),
+            source: PolicySource::Files,
+            facts: Some(profile.spec.clone()),
+            refused: self.files_refused,
+            waits: false,
+        };
+        objects.chain(self.files.iter().map(of_file))
     }
 }
 

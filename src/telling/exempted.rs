@@ -15,7 +15,8 @@ use kube::{Api, Client};
 use time::OffsetDateTime;
 
 use super::{About, Reason, Tale, Teller};
-use crate::inventory::{self, EXEMPTED_LABEL, Exemption, Left};
+use crate::inventory::stored::Row;
+use crate::inventory::{self, Board, EXEMPTED_LABEL, Exemption, Left};
 use crate::metrics::Metrics;
 use crate::rules::{RuleId, RuleSet};
 
@@ -33,16 +34,24 @@ struct Exempted {
 type Pods = BTreeMap<(String, String), Exempted>;
 
 /// Watches the pods that carry the label under `prefix`, for as long as the server lives.
-pub(super) async fn run(client: Client, prefix: &'static str, teller: Teller, metrics: Arc<Metrics>) {
+pub(super) async fn run(
+    client: Client,
+    prefix: &'static str,
+    teller: Teller,
+    metrics: Arc<Metrics>,
+    board: Option<Arc<Board>>,
+) {
     let config = Config::default().labels(&format!("{prefix}/{EXEMPTED_LABEL}=true"));
     let mut events = pin!(watcher(Api::<PartialObjectMeta<Pod>>::all(client), config).default_backoff());
     let mut clock = tokio::time::interval(INTERVAL);
     let (mut pods, mut listed) = (Pods::new(), Pods::new());
+    let mut known = false;
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => {
                     if matches!(event, Event::InitDone) {
+                        known = true;
                         clock.reset_immediately();
                     }
                     apply(&mut pods, &mut listed, event, prefix);
@@ -54,6 +63,9 @@ pub(super) async fn run(client: Client, prefix: &'static str, teller: Teller, me
             _ = clock.tick() => {
                 let now = OffsetDateTime::now_utc();
                 metrics.exempted_pods(&count(&pods, now));
+                if let Some(board) = board.as_ref().filter(|_| known) {
+                    board.put(pods.values().flat_map(|pod| rows(pod, now)), now);
+                }
                 pods.values().flat_map(|pod| endings(pod, now)).for_each(|tale| teller.tell(tale));
             }
         }
@@ -99,6 +111,15 @@ fn count(pods: &Pods, now: OffsetDateTime) -> Vec<(RuleId, Left, i64)> {
     }
     let all = RuleId::ALL.iter().flat_map(|rule| Left::ALL.map(|left| (*rule, left)));
     all.map(|(rule, left)| (rule, left, counts.get(&(rule, left)).copied().unwrap_or_default())).collect()
+}
+
+/// What a pod lives on, for people.
+fn rows(pod: &Exempted, now: OffsetDateTime) -> impl Iterator<Item = (Option<OffsetDateTime>, Row)> {
+    let About { kind, namespace, name, .. } = &pod.about;
+    pod.exemptions.iter().map(move |exemption| {
+        let row = Row { pods: 1, ..exemption.row(namespace, kind, name, now) };
+        (exemption.end, row)
+    })
 }
 
 fn endings(pod: &Exempted, now: OffsetDateTime) -> impl Iterator<Item = Tale> {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::annotation::DEFAULT_PREFIX;
 use crate::cluster::Cluster;
+use crate::inventory::Board;
 use crate::metrics::{Metrics, Told};
 use crate::watch::Watches;
 
@@ -116,18 +117,19 @@ pub struct Tale {
 /// How often it is looked whether the cluster is known.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// Begins to tell: of what is handed to the teller, of exemptions that end, of accounts that are bound. It ends with
-/// the runtime.
+/// Begins to tell: of what is handed to the teller, of exemptions that end, of accounts that are bound; what pods live
+/// on goes to the `board` as well. It ends with the runtime.
 #[must_use]
 pub fn start(
     client: &Client,
     cluster: &Arc<Cluster>,
     watches: &Arc<Watches>,
     metrics: &Arc<Metrics>,
+    board: Option<Arc<Board>>,
 ) -> Teller {
     let (teller, writing) = Teller::new(client.clone(), Arc::clone(metrics));
     tokio::spawn(writing);
-    tokio::spawn(exempted::run(client.clone(), DEFAULT_PREFIX, teller.clone(), Arc::clone(metrics)));
+    tokio::spawn(exempted::run(client.clone(), DEFAULT_PREFIX, teller.clone(), Arc::clone(metrics), board));
     let bound = bound::run(client.clone(), Arc::clone(cluster), teller.clone());
     let watches = Arc::clone(watches);
     tokio::spawn(async move {

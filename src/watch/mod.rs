@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 
 pub use client::{ClusterError, connect};
 pub use once::{Once, read_once};
-pub use status::Watches;
+pub use status::{WatchState, Watches};
 
 use crate::cluster::Cluster;
 use crate::docs::profiles::PROFILES_PLURAL;

@@ -1,11 +1,12 @@
 //! How each watch is doing: for readiness, people and metrics.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
+use time::OffsetDateTime;
 
 use crate::metrics::{Label as _, Metrics, WatchKind};
 
@@ -27,8 +28,35 @@ struct State {
     /// Whether the cluster does not know the kind.
     absent: AtomicBool,
     objects: AtomicUsize,
+    /// When something came last, in seconds since 1970.
+    heard: AtomicI64,
     /// Why it does not go on, while it does not.
     error: Mutex<Option<String>>,
+}
+
+/// What there is to say of one watch.
+#[derive(Debug, Clone, Default)]
+pub struct WatchState {
+    /// The kind's name.
+    pub kind: &'static str,
+    /// Whether all objects were listed once.
+    pub synced: bool,
+    /// Whether the cluster does not know the kind.
+    pub absent: bool,
+    /// How many objects are known.
+    pub objects: usize,
+    /// When something came last, in seconds since 1970; 0: nothing yet. A quiet kind is begun anew every minute.
+    pub heard: i64,
+    /// Why it does not go on, while it does not.
+    pub error: Option<String>,
+}
+
+impl WatchState {
+    /// Whether all is known, and goes on to be.
+    #[must_use]
+    pub const fn is_well(&self) -> bool {
+        self.synced && self.error.is_none()
+    }
 }
 
 impl Watches {
@@ -53,21 +81,32 @@ impl Watches {
         missing.map(|(kind, _)| kind.as_str()).collect()
     }
 
+    /// How each is doing.
+    #[must_use]
+    pub fn states(&self) -> Vec<WatchState> {
+        let all = WatchKind::ALL.iter().zip(&self.states);
+        let look = |(kind, state): (&WatchKind, &State)| WatchState {
+            kind: kind.as_str(),
+            synced: state.synced.load(Ordering::Relaxed),
+            absent: state.absent.load(Ordering::Relaxed),
+            objects: state.objects.load(Ordering::Relaxed),
+            heard: state.heard.load(Ordering::Relaxed),
+            error: state.error.lock().ok().and_then(|error| error.clone()),
+        };
+        all.map(look).collect()
+    }
+
     /// A line per watch.
     #[must_use]
     pub fn describe(&self) -> String {
         let mut text = String::new();
-        for (kind, state) in WatchKind::ALL.iter().zip(&self.states) {
-            let synced = state.synced.load(Ordering::Relaxed);
-            let error = state.error.lock().ok().and_then(|error| error.clone());
-            let mark = if synced && error.is_none() { '+' } else { '-' };
-            let objects = state.objects.load(Ordering::Relaxed);
+        for state in self.states() {
+            let mark = if state.is_well() { '+' } else { '-' };
+            let WatchState { kind, synced, absent, objects, error, .. } = state;
             // Writing to a string does not fail.
-            let _ = write!(text, "[{mark}] watch {}: ", kind.as_str());
+            let _ = write!(text, "[{mark}] watch {kind}: ");
             let _ = match (synced, error) {
-                (true, None) if state.absent.load(Ordering::Relaxed) => {
-                    writeln!(text, "the cluster has no such kind")
-                }
+                (true, None) if absent => writeln!(text, "the cluster has no such kind"),
                 (true, None) => writeln!(text, "{objects} objects"),
                 (true, Some(error)) => writeln!(text, "{objects} objects as last known: {error}"),
                 (false, None) => writeln!(text, "not listed yet"),
@@ -94,6 +133,9 @@ impl Report {
     pub(super) fn contact(&self) {
         self.watches.metrics.cluster_answered();
         self.watches.metrics.watch_brought(self.kind);
+        if let Some(state) = self.state() {
+            state.heard.store(OffsetDateTime::now_utc().unix_timestamp(), Ordering::Relaxed);
+        }
         if self.state().is_some_and(|state| state.absent.swap(false, Ordering::Relaxed)) {
             tracing::info!(kind = self.kind.as_str(), "the cluster has this kind now");
         }

@@ -136,11 +136,15 @@ impl Fixture {
 
     async fn namespace(&self, server: Server, labels: &[(&str, &str)]) -> Namespace {
         let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
-        let name = format!("e2e-{}-{number}", server.name());
+        self.namespace_of(&format!("e2e-{}-{number}", server.name()), server.name(), labels).await
+    }
+
+    /// A namespace of that name whose pods the server of that name hardens.
+    pub(crate) async fn namespace_of(&self, name: &str, server: &str, labels: &[(&str, &str)]) -> Namespace {
         let mut object = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": {"name": name, "labels": {LABEL: server.name()}},
+            "metadata": {"name": name, "labels": {LABEL: server}},
         });
         for (label, value) in labels {
             object["metadata"]["labels"][label] = json!(value);
@@ -150,7 +154,7 @@ impl Fixture {
         let path = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
         until(&format!("{name} has its default service account"), async || api.get(&path).await.is_ok())
             .await;
-        Namespace { name, api }
+        Namespace { name: name.to_owned(), api }
     }
 
     /// Runs kubectl in a namespace.

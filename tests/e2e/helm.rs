@@ -21,6 +21,7 @@ pub(crate) const SAME: &[(&[&str], &[&str])] = &[
     (&["certificates.mode=secret", "highAvailability=true"], &["high-availability"]),
     (&["certificates.mode=secret", "policy=observe"], &["observe-first"]),
     (&["certificates.mode=secret", "monitoring.operator=true"], &["monitoring"]),
+    (&["certificates.mode=secret", "statusPage.enabled=true"], &["status-page"]),
     (&["highAvailability=true", "policy=observe"], &["self-managed", "high-availability", "observe-first"]),
     (
         &["certificates.mode=cert-manager", "highAvailability=true", "policy=observe"],

@@ -39,9 +39,16 @@ impl Grant {
 
 /// All that the role of the manifests allows.
 pub(crate) fn grants() -> Vec<Grant> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/role.yaml");
+    grants_of("base/role.yaml", "pod-hardener-webhook")
+}
+
+/// All that one of the roles in a file below `manifests/` allows.
+pub(crate) fn grants_of(file: &str, name: &str) -> Vec<Grant> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(file);
     let text = std::fs::read_to_string(path).expect("the role");
-    let role: Value = serde_saphyr::from_str(&text).expect("YAML");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let role = objects.iter().find(|object| object["rules"].is_array() && object["metadata"]["name"] == name);
+    let role = role.unwrap_or_else(|| panic!("no role {name} in {file}"));
     let mut grants = Vec::new();
     for rule in words(&role["rules"]) {
         for group in words(&rule["apiGroups"]) {

@@ -24,6 +24,7 @@ mod api;
 mod authority;
 mod backstop;
 mod backstop_outage;
+mod browser;
 mod certificates;
 mod client_ca;
 mod cluster;
@@ -49,6 +50,8 @@ mod native;
 mod other_mutator;
 mod outage;
 mod outage_of_api_server;
+mod page;
+mod plugin;
 mod pod_security;
 mod pods;
 mod policy_definition;
@@ -140,6 +143,8 @@ fn tests() -> Vec<Test> {
         native::tests(),
         outage::tests(),
         outage_of_api_server::tests(),
+        page::tests(),
+        plugin::tests(),
         pod_security::tests(),
         policy_definition::tests(),
         policy_objects::tests(),

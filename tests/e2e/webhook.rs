@@ -86,6 +86,11 @@ impl Webhook {
         ask_admin(self.admin, path).await
     }
 
+    /// The port of the admin listener.
+    pub(crate) const fn admin_port(&self) -> u16 {
+        self.admin
+    }
+
     /// The value of a series, by its name with its labels.
     pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
         let (_, text) = self.admin("/metrics").await?;
@@ -186,9 +191,15 @@ pub(crate) async fn until_called(api: &Api, namespace: &str, is_mutated: impl Fn
 
 /// Plain HTTP/1.0: one request there, one answer back.
 pub(crate) async fn ask_admin(port: u16, path: &str) -> Option<(u16, String)> {
+    ask_admin_with(port, path, "").await
+}
+
+/// The same with one more header, if it is not empty.
+pub(crate) async fn ask_admin_with(port: u16, path: &str, header: &str) -> Option<(u16, String)> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+    let more = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
+    let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n{more}\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.ok()?;

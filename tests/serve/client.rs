@@ -150,8 +150,13 @@ pub(crate) async fn ended(stream: &mut (impl AsyncRead + Unpin)) {
 
 /// A plain request, one connection.
 pub(crate) async fn plain(address: SocketAddr, method: &str, path: &str) -> Answer {
+    plain_with(address, method, path, "Host: admin\r\n").await
+}
+
+/// The same with these headers, a line each.
+pub(crate) async fn plain_with(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
     let mut stream = within(TcpStream::connect(address)).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     within(stream.write_all(request.as_bytes())).await.unwrap();
     within(read_answer(&mut stream)).await.unwrap()
 }

@@ -8,6 +8,7 @@ mod client;
 mod harness;
 mod lifecycle;
 mod limits;
+mod page;
 mod policy_files;
 mod program;
 mod reviews;

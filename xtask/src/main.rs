@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod advisories;
 mod assets;
 mod bench;
+mod browser;
 mod cache;
 mod checks;
 mod demo;

@@ -4,6 +4,8 @@ use std::alloc::System;
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use pod_hardener::metrics::Endpoint;
+use pod_hardener::page::Recent;
 use pod_hardener::policy::{PolicySet, Preset};
 use pod_hardener::review::{self, AdmissionReview};
 use pod_hardener_bench::review::{hardened, plain};
@@ -22,7 +24,24 @@ fn main() -> anyhow::Result<ExitCode> {
         report("plain", containers, &plain(containers), &policies, &mut table);
         report("hardened", containers, &hardened(containers, &policies)?, &policies, &mut table);
     }
+    report_kept(&plain(3), &policies, &mut table);
     Ok(table.finish(options))
+}
+
+/// What the status page adds to a review, once the room for decisions is full.
+fn report_kept(body: &[u8], policies: &PolicySet, table: &mut Table) {
+    let recent = Recent::default();
+    let now = OffsetDateTime::UNIX_EPOCH;
+    let dropped = || drop(black_box(review::answer(body, policies, now)));
+    let kept = || {
+        if let Ok(answer) = review::answer(body, policies, now) {
+            recent.keep(Endpoint::Mutate, black_box(answer).record, now);
+        }
+    };
+    (0..256).for_each(|_| kept());
+    let (without, with) = (count(dropped), count(kept));
+    let name = "plain pod, 3 containers: allocations that keeping the decision for the status page adds";
+    table.row(name, with.0 - without.0, "", Target::None, &format!("{} bytes", with.1 - without.1));
 }
 
 fn report(kind: &str, containers: usize, body: &[u8], policies: &PolicySet, table: &mut Table) {

@@ -12,6 +12,7 @@ const NAMESPACE: [&str; 2] = ["namespace: pod-hardener\n", "namespace: {{ .Relea
 const LABELS: &str = "  labels:\n    {{- include \"pod-hardener.labels\" . | nindent 4 }}\n";
 
 const SELF_MANAGED: &str = "components/self-managed/rbac.yaml";
+const STATUS_PAGE: &str = "components/status-page/rbac.yaml";
 
 /// What of a file's text becomes what.
 type Change = (&'static str, String);
@@ -20,10 +21,12 @@ type Change = (&'static str, String);
 pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
     let role = [after("metadata:\n  name: pod-hardener-webhook\n", LABELS)];
     let self_managed = where_it_is("eq .Values.certificates.mode \"self-managed\"", &source(SELF_MANAGED)?);
+    let status_page = where_it_is(".Values.statusPage.enabled", &source(STATUS_PAGE)?);
     Ok(vec![
         page("crd", &where_it_is(".Values.crd.install", definition), &of_definition())?,
         page("role", &source("base/role.yaml")?, &role)?,
         page("certificates-rbac", &self_managed, &of_self_managed())?,
+        page("status-page-rbac", &status_page, &of_status_page())?,
         page("webhook", &source("base/webhook.yaml")?, &of_webhooks())?,
     ])
 }
@@ -86,6 +89,14 @@ fn of_definition() -> [Change; 2] {
 
 fn of_self_managed() -> [Change; 2] {
     [after("metadata:\n  name: pod-hardener-certificates\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
+}
+
+fn of_status_page() -> [Change; 3] {
+    [
+        after("metadata:\n  name: pod-hardener-status-page\n", LABELS),
+        after("metadata:\n  name: pod-hardener-status-viewer\n", LABELS),
+        (NAMESPACE[0], NAMESPACE[1].to_owned()),
+    ]
 }
 
 fn of_webhooks() -> [Change; 6] {
