@@ -21,8 +21,11 @@ pub(crate) const FORBIDDEN: [&str; 8] = [
     "/bin",
     "/sbin",
     "/usr",
-    "/var/run/secrets/kubernetes.io/serviceaccount",
+    TOKEN,
 ];
+
+/// Where the kubelet mounts the token.
+pub(crate) const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// What the annotations of a pod ask for.
 #[derive(Debug, Clone, Default)]

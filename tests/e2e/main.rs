@@ -36,6 +36,7 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod guard;
 mod helm;
 mod installation;
 mod installed;
@@ -128,6 +129,7 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        guard::tests(),
         helm::tests(),
         installation::tests(),
         limits::tests(),

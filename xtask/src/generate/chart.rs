@@ -22,6 +22,7 @@ pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
     Ok(vec![
         page("crd", &where_it_is(".Values.crd.install", definition), &of_definition())?,
         page("role", &source("base/role.yaml")?, &role)?,
+        page("guard-rbac", &source("base/guard.yaml")?, &of_guard())?,
         page("certificates-rbac", &self_managed, &of_self_managed())?,
         page("webhook", &source("base/webhook.yaml")?, &of_webhooks())?,
     ])
@@ -66,6 +67,10 @@ fn of_definition() -> [Change; 2] {
 
 fn of_self_managed() -> [Change; 2] {
     [after("metadata:\n  name: pod-hardener-certificates\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
+}
+
+fn of_guard() -> [Change; 2] {
+    [after("metadata:\n  name: pod-hardener-guard\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
 }
 
 fn of_webhooks() -> [Change; 6] {
