@@ -106,7 +106,8 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let rows = TABLE.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
     let rows: Vec<&Row> = rows.collect();
     let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
-    let cause = message.lines().rev().find_map(fits)?.cause;
+    let last = message.lines().rev().find_map(fits)?;
+    let cause = last.cause;
     // What was said first may name the directory, and what was said last only the cause.
     let directory = message.lines().rev().find_map(|line| {
         let row = fits(line).filter(|row| row.cause == cause && row.path == Path::Inside)?;
@@ -115,7 +116,7 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     });
     // Node writes the path on a line of its own, where it closes with what it knows of an error.
     let apart = || message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
-    let inside = rows.iter().any(|row| row.cause == cause && row.path == Path::Inside);
+    let inside = last.path == Path::Inside;
     let directory = directory.or_else(|| path::directory(apart().filter(|_| inside)?, 0, 0));
     Some(Explained { cause, directory })
 }

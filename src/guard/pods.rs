@@ -19,6 +19,7 @@ const MOST: usize = 20_000;
 /// A pod as it is read: all but what is asked for is passed over.
 pub type Read = Object<Spec, Status>;
 
+/// A pod's spec, as far as it is read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
@@ -55,7 +56,8 @@ struct Limits {
     memory: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// A pod's status, as far as it is read.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     start_time: Option<Time>,

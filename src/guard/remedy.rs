@@ -173,8 +173,11 @@ impl Remedy {
                 paths.push(WritablePath { path: path.clone(), content, ..WritablePath::default() });
             }
             Self::User(user) => facts.user = Some(*user),
-            Self::Capability(name) if self.is_in(facts) => drop(name),
-            Self::Capability(name) => facts.capabilities.push((*name).to_owned()),
+            Self::Capability(name) => {
+                if !self.is_in(facts) {
+                    facts.capabilities.push((*name).to_owned());
+                }
+            }
             Self::Memory(memory) => facts.memory = Some(memory.clone()),
             Self::Posture(posture) => facts.posture = Some(*posture),
         }

@@ -44,9 +44,10 @@ impl Users {
             return;
         }
         let key = (seen.namespace.into(), seen.image.into());
+        let room = self.known.len() < MOST;
         match (seen.uid.filter(|_| !seen.chosen), self.known.get_mut(&key)) {
             (Some(uid), Some(fact)) => *fact = Fact { uid, digest: seen.digest.into(), stale: false },
-            (Some(uid), None) if self.known.len() < MOST => {
+            (Some(uid), None) if room => {
                 self.known.insert(key, Fact { uid, digest: seen.digest.into(), stale: false });
             }
             (None, Some(fact)) if *fact.digest != *seen.digest => fact.stale = true,

@@ -169,10 +169,11 @@ fn users_are_seen_where_nobody_chose() {
 #[test]
 fn memory_is_bounded() {
     let mut pods = Pods::default();
-    let mut one = pod(&json!({"state": terminated(2, "m")}));
+    let one = pod(&json!({"state": {"running": {}}}));
+    let mut one: Read = serde_json::from_value(one).expect("a pod");
     for number in 0..MOST + 10 {
-        one["metadata"]["uid"] = json!(number.to_string());
-        apply(&mut pods, &one);
+        one.metadata.uid = Some(number.to_string());
+        pods.apply(&one, false, &mut Users::default());
     }
     assert_eq!(pods.len(), MOST);
     assert_eq!(pods.current(&(MOST + 1).to_string(), 0), None, "not known, so never evicted");

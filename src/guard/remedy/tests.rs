@@ -81,10 +81,11 @@ fn what_is_known_already_is_not_tried_again() {
     assert_eq!(remedy(&trouble(Cause::Silent, &known), &policy()), below(Posture::Safe));
     let floor = Trouble { floor: Posture::Isolated, ..trouble(Cause::Silent, &known) };
     assert_eq!(remedy(&floor, &policy()), None);
+    let nothing = ProfileSpec::default();
     let mounted = Trouble {
         directory: Some("/srv/x"),
         mounts: &["//srv/"],
-        ..trouble(Cause::ReadOnly, &ProfileSpec::default())
+        ..trouble(Cause::ReadOnly, &nothing)
     };
     assert_eq!(remedy(&mounted, &policy()), below(Posture::Isolated), "its author's own");
     // What lies within another one that is new goes.
@@ -187,7 +188,8 @@ proptest! {
                 prop_assert!(!["etc", "usr", "proc", "sys", "dev", "bin", "sbin", "lib", "boot"].contains(&parts[0]));
                 let real = if parts[0] == "run" { format!("/var{path}") } else { path.clone() };
                 let above = TOKEN.starts_with(&format!("{real}/"));
-                prop_assert!(!format!("{real}/").starts_with(&format!("{TOKEN}/")));
+                let inside = format!("{real}/").starts_with(&format!("{TOKEN}/"));
+                prop_assert!(!inside);
                 prop_assert!(!above || real == "/var/run");
             }
             Some(Remedy::User(user)) => prop_assert!(user > 0 && user <= i64::from(i32::MAX)),

@@ -133,9 +133,9 @@ pub(super) async fn evict(client: &Client, failure: &Failure, resource_version: 
             ..DeleteOptions::default()
         }),
     };
-    let body = serde_json::to_vec(&eviction).map_err(|error| RequestError::Other(error.to_string()))?;
     let api: Api<Pod> = Api::namespaced(client.clone(), &failure.namespace);
     // Not by the client's own call, which sends the preconditions under a name that nobody reads.
-    let evicting = api.create_subresource::<Status>("eviction", &failure.name, &PostParams::default(), body);
+    let params = PostParams::default();
+    let evicting = api.create_subresource::<_, Status>("eviction", &failure.name, &params, &eviction);
     in_time(evicting).await.map(drop)
 }
