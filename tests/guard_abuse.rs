@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use pod_hardener::facts::Facts;
 use pod_hardener::guard::classify::{Death, classify};
+use pod_hardener::guard::learnt;
 use pod_hardener::guard::remedy::{Trouble, remedy};
-use pod_hardener::guard::{Cause, learnt};
 use pod_hardener::harden::harden;
 use pod_hardener::policy::{Policy, PolicySet, Preset};
 use pod_hardener::posture::Posture;
@@ -105,7 +105,9 @@ fn messages() -> Vec<String> {
             format!("open {path}: read-only file system"),
             format!("mkdir: cannot create directory '{path}': Read-only file system"),
             format!("OSError: [Errno 30] Read-only file system: '{path}'"),
-            format!("Error: EACCES: permission denied, open '{path}' {{\n  code: 'EACCES',\n  path: '{path}'\n}}"),
+            format!(
+                "Error: EACCES: permission denied, open '{path}' {{\n  code: 'EACCES',\n  path: '{path}'\n}}"
+            ),
             format!("could not open directory \"{path}\": Permission denied"),
             format!("chmod: changing permissions of '{path}': Operation not permitted"),
         ] {
@@ -135,12 +137,8 @@ fn learn(messages: &[&str], policy: &Policy, floor: Posture) -> ProfileSpec {
     let mut known = ProfileSpec::default();
     let reasons = ["Error", "OOMKilled", "Completed", "CreateContainerConfigError", "StartError"];
     for (number, message) in messages.iter().cycle().take(messages.len().max(8)).enumerate() {
-        let death = Death {
-            reason: reasons[number % reasons.len()],
-            exit_code: Some(1),
-            signal: None,
-            message,
-        };
+        let death =
+            Death { reason: reasons[number % reasons.len()], exit_code: Some(1), signal: None, message };
         let explained = classify(&death, RuleSet::all());
         let posture = known.posture.unwrap_or_default().max(floor);
         let memory = known.memory.clone();
@@ -157,14 +155,7 @@ fn learn(messages: &[&str], policy: &Policy, floor: Posture) -> ProfileSpec {
         };
         let Some(step) = remedy(&trouble, policy) else { continue };
         let images = learnt::about(IMAGE, NAMESPACE).expect("an image");
-        let reasons = learnt::Reasons {
-            cause: Cause::as_text(explained.cause),
-            workload: "Deployment/app",
-            container: "app",
-            digest: "",
-            date: "2027-01-31",
-        };
-        known = learnt::profile(&known, images, &step, &reasons, true);
+        known = learnt::profile(&known, images, &step, explained.cause.as_text(), "2027-01-31", true);
     }
     known
 }
@@ -183,7 +174,12 @@ fn taken(spec: &ProfileSpec) -> Option<ImageProfile> {
     Some(parse_object(&name, Some(&value)).expect("a valid profile"))
 }
 
-fn hardened(image: &str, namespace: &str, policy: &Policy, profile: Option<&ImageProfile>) -> (Value, Option<Posture>) {
+fn hardened(
+    image: &str,
+    namespace: &str,
+    policy: &Policy,
+    profile: Option<&ImageProfile>,
+) -> (Value, Option<Posture>) {
     let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "app", "image": image}]}});
     let text = pod.to_string();
     let view: Pod<'_> = serde_json::from_str(&text).expect("a pod");
@@ -208,7 +204,8 @@ fn escapes(spec: &ProfileSpec, policy: &Policy, floor: Posture) -> Vec<String> {
     };
     for entry in spec.writable_paths.iter().flatten() {
         let path = entry.path.as_str();
-        let real = if path == "/run" || path.starts_with("/run/") { format!("/var{path}") } else { path.to_owned() };
+        let real =
+            if path == "/run" || path.starts_with("/run/") { format!("/var{path}") } else { path.to_owned() };
         let system = SYSTEM.iter().any(|root| path == *root || path.starts_with(&format!("{root}/")))
             || path.starts_with("/lib");
         let of_token = format!("{real}/").starts_with(&format!("{TOKEN}/"))
@@ -243,7 +240,10 @@ fn escapes(spec: &ProfileSpec, policy: &Policy, floor: Posture) -> Vec<String> {
     must(context["allowPrivilegeEscalation"] == false, format!("{context}"));
     must(context["privileged"].is_null(), format!("{context}"));
     if floor == Posture::Full {
-        must(context["runAsNonRoot"] == true && context["capabilities"]["drop"] == json!(["ALL"]), format!("{context}"));
+        must(
+            context["runAsNonRoot"] == true && context["capabilities"]["drop"] == json!(["ALL"]),
+            format!("{context}"),
+        );
     }
     escapes
 }
@@ -256,15 +256,19 @@ fn nobody_gets_more_by_what_a_program_says() {
     without.rules.capabilities.allowed.clear();
     let restricted = policy(Preset::Restricted);
     let enforced = policy(Preset::Enforced);
-    for (policy, floor) in
-        [(&restricted, Posture::Safe), (&restricted, Posture::Isolated), (&enforced, Posture::Full), (&without, Posture::Safe)]
-    {
+    for (policy, floor) in [
+        (&restricted, Posture::Safe),
+        (&restricted, Posture::Isolated),
+        (&enforced, Posture::Full),
+        (&without, Posture::Safe),
+    ] {
         let mut policy = policy.clone();
         policy.posture.floor = Some(floor);
         for message in &messages {
             let spec = learn(&[message], &policy, floor);
             let short: String = message.chars().take(80).collect();
-            escaped.extend(escapes(&spec, &policy, floor).into_iter().map(|what| format!("{short:?}: {what}")));
+            escaped
+                .extend(escapes(&spec, &policy, floor).into_iter().map(|what| format!("{short:?}: {what}")));
         }
         let all: Vec<&str> = messages.iter().map(String::as_str).collect();
         escaped.extend(escapes(&learn(&all, &policy, floor), &policy, floor));

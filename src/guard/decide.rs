@@ -2,11 +2,11 @@
 
 use super::classify::classify;
 use super::examine::Standing;
-use super::learnt::{self, Reasons};
+use super::learnt;
 use super::pods::Failure;
-use super::remedy::{Remedy, Trouble, remedy};
+use super::remedy::{Remedy, Trouble, climb, remedy};
 use super::{Cause, GuardMode, GuardPolicy, Help, Outcome};
-use crate::profiles::{ImageProfile, Origin, ProfileSpec};
+use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec};
 use crate::sources::Learnt;
 
 /// How long it takes at most until every replica knows a profile, in seconds: pods that were created earlier may have
@@ -42,8 +42,8 @@ pub(crate) enum Decision {
         /// What its owner is told, if anything.
         note: Option<String>,
     },
-    /// What is in force may help already: the pod was made before it.
-    Evict,
+    /// What is in force may help already: the pod was made before it. Evict it, but not before that second since 1970.
+    Evict { not_before: i64 },
     /// Write a profile.
     Write(Box<Change>),
 }
@@ -71,9 +71,11 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let explained = classify(&failure.death(), standing.applied);
     let cause = explained.cause;
     let leave = |outcome, help, note: Option<String>| Decision::Leave { outcome, cause, help, note };
-    if in_force.is_some_and(|learnt| failure.created <= learnt.changed + SETTLE) {
+    let predates =
+        in_force.map(|learnt| learnt.changed + SETTLE).filter(|settled| failure.created <= *settled);
+    if let Some(settled) = predates {
         return if terms.mode == GuardMode::Heal {
-            Decision::Evict
+            Decision::Evict { not_before: settled + 1 }
         } else {
             leave(Outcome::Known, Help::None, None)
         };
@@ -116,7 +118,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let Some(images) = learnt::about(&standing.image, &failure.namespace) else {
         return leave(Outcome::NothingLeft, help, None);
     };
-    if let Some(waiting) = waiting.filter(|waiting| step.is_in(&waiting.spec) && terms.mode != GuardMode::Heal) {
+    if let Some(waiting) =
+        waiting.filter(|waiting| step.is_in(&waiting.spec) && terms.mode != GuardMode::Heal)
+    {
         return leave(Outcome::Known, help, told(&suggested(&step, &waiting.name)));
     }
     let base = waiting.or(in_force);
@@ -129,15 +133,12 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let target = if heals { base } else { waiting };
     let beside = in_force.filter(|_| !heals).map(|learnt| learnt.spec.round + 1);
     let name = target.map_or_else(|| learnt::name(&images, beside), |learnt| learnt.name.clone());
-    let reasons = Reasons {
-        cause: cause.as_text(),
-        workload: situation.workload,
-        container: &failure.container,
-        digest: &failure.digest,
-        date: situation.date,
-    };
-    let spec = learnt::profile(known, images, &step, &reasons, heals);
-    let note = if heals { format!("profile {name} is in force now: {step}") } else { suggested(&step, &name) };
+    let Failure { container, digest, .. } = failure;
+    let image = if digest.is_empty() { &standing.image } else { digest };
+    let why = format!("{}, container {container}, {image}: {}", situation.workload, cause.as_text());
+    let spec = learnt::profile(known, images, &step, &why, situation.date, heals);
+    let note =
+        if heals { format!("profile {name} is in force now: {step}") } else { suggested(&step, &name) };
     Decision::Write(Box::new(Change {
         cause,
         help,
@@ -145,6 +146,32 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         resource_version: target.map(|learnt| learnt.resource_version.clone()),
         note: told(&note).unwrap_or_default(),
     }))
+}
+
+/// A step back up, for an image that runs on a lower rung and is seen to run as a user of its own; `None`: none.
+pub(crate) fn climbs(
+    learnt: &[Learnt],
+    image_user: i64,
+    images: &ImageMatch,
+    terms: &GuardPolicy,
+    date: &str,
+) -> Option<Change> {
+    let newest = learnt.iter().max_by_key(|learnt| learnt.spec.round)?;
+    // A suggestion that waits is enough.
+    let step = climb(&newest.spec, image_user, terms.rounds).filter(|_| newest.spec.is_in_force())?;
+    let heals = terms.mode == GuardMode::Heal;
+    let name = if heals { newest.name.clone() } else { learnt::name(images, Some(newest.spec.round + 1)) };
+    let why = "its image's own user was seen where nobody chose one";
+    let spec = learnt::profile(&newest.spec, images.clone(), &step, why, date, heals);
+    let note =
+        if heals { format!("profile {name} is in force now: {step}") } else { suggested(&step, &name) };
+    Some(Change {
+        cause: Cause::Permission,
+        help: step.help(),
+        profile: learnt::document(&name, spec),
+        resource_version: heals.then(|| newest.resource_version.clone()),
+        note,
+    })
 }
 
 fn suggested(step: &Remedy, name: &str) -> String {

@@ -42,12 +42,7 @@ pub fn terms(policies: &PolicySet, cluster: &Cluster, namespace: &str) -> GuardP
 
 /// Looks at a container by a template's text; `None` where it has none of that name, or cannot be read.
 #[must_use]
-pub fn examine(
-    template: &[u8],
-    container: &str,
-    namespace: &str,
-    world: &World<'_>,
-) -> Option<Standing> {
+pub fn examine(template: &[u8], container: &str, namespace: &str, world: &World<'_>) -> Option<Standing> {
     let pod: Pod<'_> = serde_json::from_slice(template).ok()?;
     let subject = Subject::new(&pod, Reach::Pod)?;
     let number = subject.slots.iter().position(|slot| *slot.view.name == *container)?;

@@ -6,8 +6,10 @@ use super::remedy::Remedy;
 use crate::policy::{API_VERSION, Metadata};
 use crate::profiles::{ImageMatch, ImageProfile, KIND, Origin, ProfileSpec, Reference};
 
-/// So many lines of evidence are kept.
+/// So many lines of evidence are kept …
 const MOST_EVIDENCE: usize = 20;
+/// … of so many characters.
+const LONGEST_EVIDENCE: usize = 400;
 /// So much of a namespace's name and of an image's is in a profile's name.
 const PART: usize = 18;
 
@@ -49,28 +51,14 @@ pub fn name(images: &ImageMatch, suggestion: Option<u32>) -> String {
     format!("learnt-{}-{:012x}{round}", parts.trim_matches('-'), hasher.finish() >> 16)
 }
 
-/// Why a step is taken.
-#[derive(Debug, Clone, Copy)]
-pub struct Reasons<'a> {
-    /// Why the container came to its end, in a word.
-    pub cause: &'a str,
-    /// The workload, such as `Deployment/web`.
-    pub workload: &'a str,
-    /// The container's name.
-    pub container: &'a str,
-    /// The image as the runtime resolved it; empty where that is not known.
-    pub digest: &'a str,
-    /// The day, as `YYYY-MM-DD`.
-    pub date: &'a str,
-}
-
-/// The profile after a step: what was known before, and this.
+/// The profile after a step: what was known before, and this. `why` is a line of evidence, `date` is `YYYY-MM-DD`.
 #[must_use]
 pub fn profile(
     known: &ProfileSpec,
     images: ImageMatch,
     remedy: &Remedy,
-    reasons: &Reasons<'_>,
+    why: &str,
+    date: &str,
     approved: bool,
 ) -> ProfileSpec {
     let mut facts = ProfileSpec {
@@ -78,14 +66,12 @@ pub fn profile(
         source: Origin::Learnt,
         approved: Some(approved),
         round: known.round.saturating_add(1),
-        date: Some(reasons.date.to_owned()),
+        date: Some(date.to_owned()),
         ..known.clone()
     };
     remedy.take(&mut facts);
-    let Reasons { cause, workload, container, digest, date } = reasons;
-    let digest = if digest.is_empty() { String::new() } else { format!(", {digest}") };
-    let line = format!("{date}, {workload}, container {container}{digest}: {cause}; {remedy}");
-    facts.evidence.push(line.chars().filter(|c| !c.is_control()).take(400).collect());
+    let line = format!("{date}, {why}; {remedy}");
+    facts.evidence.push(line.chars().filter(|c| !c.is_control()).take(LONGEST_EVIDENCE).collect());
     let over = facts.evidence.len().saturating_sub(MOST_EVIDENCE);
     facts.evidence.drain(..over);
     facts
@@ -117,14 +103,8 @@ mod tests {
             let name = name(&images, Some(1000));
             assert!(name.len() <= 63, "{name}");
             let remedy = Remedy::Path("/data".to_owned());
-            let reasons = Reasons {
-                cause: "permission",
-                workload: "Deployment/web",
-                container: "web",
-                digest: &format!("{image}@sha256:{sum}"),
-                date: "2027-01-31",
-            };
-            let spec = profile(&ProfileSpec::default(), images, &remedy, &reasons, true);
+            let why = format!("Deployment/web, container web, {image}@sha256:{sum}");
+            let spec = profile(&ProfileSpec::default(), images, &remedy, &why, "2027-01-31", true);
             let value = serde_json::to_value(&spec).expect("JSON");
             let parsed = parse_object(&name, Some(&value)).expect("valid");
             let set = ProfileSet::new([Profile::from(parsed)]);
@@ -161,10 +141,8 @@ mod tests {
         let images = about("a", "shop").expect("one");
         for number in 0..40 {
             let remedy = Remedy::Memory(format!("{number}Mi"));
-            let long = "x".repeat(500);
-            let reasons =
-                Reasons { cause: "c", workload: "w\n", container: &long, digest: "", date: "2027-01-31" };
-            known = profile(&known, images.clone(), &remedy, &reasons, false);
+            let why = format!("w\n{}", "x".repeat(500));
+            known = profile(&known, images.clone(), &remedy, &why, "2027-01-31", false);
         }
         assert_eq!((known.evidence.len(), known.round), (MOST_EVIDENCE, 40));
         assert!(known.evidence.len() < MOST_ITEMS);

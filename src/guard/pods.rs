@@ -1,126 +1,21 @@
 //! Pods as the guard reads them, and which of them fail. Nothing is kept of a pod but since when it was ready, and which
 //! of its ends was looked at.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+mod read;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
-use kube::api::Object;
-use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::classify::{Death, tail};
-use super::readiness::{Readiness, Ready};
+use super::readiness::Readiness;
 use super::users::{self, Users};
 use crate::annotation::HARDENED;
+pub use read::{Read, Spec, Status};
+use read::seconds;
 
 /// So many pods are remembered. Of others it is not known whether they were ready, so they are never evicted.
 const MOST: usize = 20_000;
-
-/// A pod as it is read: all but what is asked for is passed over.
-pub type Read = Object<Spec, Status>;
-
-/// A pod's spec, as far as it is read.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Spec {
-    #[serde(default)]
-    containers: Vec<Container>,
-    init_containers: Option<Vec<Container>>,
-    security_context: Option<Context>,
-    restart_policy: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Container {
-    name: String,
-    image: Option<String>,
-    security_context: Option<Context>,
-    resources: Option<Resources>,
-    restart_policy: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Context {
-    run_as_user: Option<i64>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Resources {
-    limits: Option<Limits>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Limits {
-    memory: Option<String>,
-}
-
-/// A pod's status, as far as it is read.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Status {
-    start_time: Option<Time>,
-    /// Why the pod as a whole failed: `Evicted`, `NodeLost`. That is nothing that hardening did.
-    reason: Option<String>,
-    conditions: Option<Vec<Condition>>,
-    container_statuses: Option<Vec<ContainerStatus>>,
-    init_container_statuses: Option<Vec<ContainerStatus>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Condition {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    last_transition_time: Option<Time>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerStatus {
-    name: String,
-    #[serde(default, rename = "imageID")]
-    image_id: String,
-    #[serde(default)]
-    restart_count: i32,
-    state: Option<State>,
-    last_state: Option<State>,
-    user: Option<User>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct User {
-    linux: Option<LinuxUser>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct LinuxUser {
-    uid: i64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct State {
-    waiting: Option<Waiting>,
-    terminated: Option<Terminated>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Waiting {
-    reason: Option<String>,
-    message: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Terminated {
-    exit_code: i32,
-    signal: Option<i32>,
-    reason: Option<String>,
-    message: Option<String>,
-    finished_at: Option<Time>,
-}
 
 /// A hardened pod that fails, and how.
 #[derive(Debug, Clone)]
@@ -165,12 +60,7 @@ impl Failure {
     /// How its container came to its end.
     #[must_use]
     pub fn death(&self) -> Death<'_> {
-        Death {
-            reason: &self.reason,
-            exit_code: self.exit_code,
-            signal: self.signal,
-            message: &self.message,
-        }
+        Death { reason: &self.reason, exit_code: self.exit_code, signal: self.signal, message: &self.message }
     }
 }
 
@@ -298,100 +188,6 @@ impl Pods {
     }
 }
 
-/// The end of a container.
-struct End<'p> {
-    status: &'p ContainerStatus,
-    reason: &'p str,
-    exit_code: Option<i32>,
-    signal: Option<i32>,
-    message: &'p str,
-    finished: Option<i64>,
-}
-
-impl End<'_> {
-    /// Another one for another end.
-    fn number(&self, container: &Container) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&container.name, self.reason, self.exit_code, self.finished, self.status.restart_count)
-            .hash(&mut hasher);
-        hasher.finish().max(1)
-    }
-}
-
-/// Reasons to wait that are no ends of the program.
-const CONFIG: [&str; 4] =
-    ["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"];
-
-impl Spec {
-    /// The first container that fails, in the order in which they start.
-    fn failing<'p>(&'p self, status: &'p Status) -> Option<(&'p Container, End<'p>)> {
-        let pods = self.restart_policy.as_deref().unwrap_or("Always");
-        let init = self.init_containers.iter().flatten().map(|container| {
-            // A sidecar is started again whenever it ends.
-            (container, container.restart_policy.as_deref() == Some("Always"))
-        });
-        let all = init.chain(self.containers.iter().map(|container| {
-            (container, container.restart_policy.as_deref().unwrap_or(pods) == "Always")
-        }));
-        let statuses = || {
-            status.init_container_statuses.iter().chain(&status.container_statuses).flatten()
-        };
-        all.into_iter().find_map(|(container, always)| {
-            let status = statuses().find(|status| status.name == container.name)?;
-            let end = status.end()?;
-            (always || end.exit_code != Some(0)).then_some((container, end))
-        })
-    }
-
-    fn user(&self, container: &Container) -> Option<i64> {
-        let of = |context: &Option<Context>| context.as_ref().and_then(|context| context.run_as_user);
-        of(&container.security_context).or(of(&self.security_context))
-    }
-}
-
-impl Status {
-    fn ready(&self) -> Option<Ready> {
-        let condition = self.conditions.iter().flatten().find(|condition| condition.kind == "Ready")?;
-        let since = seconds(condition.last_transition_time.as_ref())?;
-        Some(Ready { is: condition.status == "True", since })
-    }
-}
-
-impl ContainerStatus {
-    /// How it came to its end, unless it runs, or waits for something else.
-    fn end(&self) -> Option<End<'_>> {
-        let state = self.state.as_ref()?;
-        if let Some(terminated) = &state.terminated {
-            return Some(self.ended(terminated));
-        }
-        let waiting = state.waiting.as_ref()?;
-        let reason = waiting.reason.as_deref().unwrap_or_default();
-        if CONFIG.contains(&reason) {
-            return Some(End {
-                status: self,
-                reason,
-                exit_code: None,
-                signal: None,
-                message: waiting.message.as_deref().unwrap_or_default(),
-                finished: None,
-            });
-        }
-        let last = self.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-        last.filter(|_| reason == "CrashLoopBackOff").map(|last| self.ended(last))
-    }
-
-    fn ended<'p>(&'p self, terminated: &'p Terminated) -> End<'p> {
-        End {
-            status: self,
-            reason: terminated.reason.as_deref().unwrap_or_default(),
-            exit_code: Some(terminated.exit_code),
-            signal: terminated.signal,
-            message: terminated.message.as_deref().unwrap_or_default(),
-            finished: seconds(terminated.finished_at.as_ref()),
-        }
-    }
-}
-
 /// The keys of the annotations by which a pod says that it was hardened.
 fn hardened(pod: &Read) -> Vec<String> {
     let keys = pod.metadata.annotations.iter().flatten().map(|(key, _)| key);
@@ -413,10 +209,6 @@ fn see_users(pod: &Read, users: &mut Users) {
             chosen: pod.spec.user(container).is_some(),
         });
     }
-}
-
-fn seconds(time: Option<&Time>) -> Option<i64> {
-    time.map(|time| time.0.as_second())
 }
 
 #[cfg(test)]

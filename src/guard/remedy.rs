@@ -50,6 +50,8 @@ pub enum Remedy {
     Memory(String),
     /// It stands on this rung.
     Posture(Posture),
+    /// It stands on the highest rung again, as this uid, which is the image's own.
+    Climb(i64),
 }
 
 /// The only capability that is ever given: who may listen on low ports can do no more.
@@ -104,7 +106,7 @@ pub fn is_safe(directory: &str) -> bool {
 /// The image's own user, where it is none that it ran as already, and not root.
 fn user(trouble: &Trouble<'_>) -> Option<Remedy> {
     let known = trouble.known.user;
-    let own = trouble.image_user.filter(|own| (1..=i64::from(i32::MAX)).contains(own))?;
+    let own = trouble.image_user.filter(|own| is_uid(*own))?;
     let tried = known.is_some() || trouble.user == Some(own);
     (!tried).then_some(Remedy::User(own))
 }
@@ -134,13 +136,26 @@ fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
     (next >= trouble.floor).then_some(Remedy::Posture(next))
 }
 
+/// The way back up, once it is seen who an image runs as: only once, and only where there is room to go down again.
+#[must_use]
+pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy> {
+    let lowered = known.posture.is_some_and(|posture| posture != Posture::Full);
+    let room = known.round.saturating_add(2) < rounds;
+    (lowered && room && known.user.is_none() && is_uid(image_user)).then_some(Remedy::Climb(image_user))
+}
+
+/// Whether it is a uid, and not root's.
+fn is_uid(uid: i64) -> bool {
+    (1..=i64::from(i32::MAX)).contains(&uid)
+}
+
 impl Remedy {
     /// What it is, in a word.
     #[must_use]
     pub const fn help(&self) -> Help {
         match self {
             Self::Path(_) => Help::Path,
-            Self::User(_) => Help::User,
+            Self::User(_) | Self::Climb(_) => Help::User,
             Self::Capability(_) => Help::Capability,
             Self::Memory(_) => Help::Memory,
             Self::Posture(_) => Help::Posture,
@@ -155,7 +170,7 @@ impl Remedy {
                 let paths = facts.writable_paths.as_deref().unwrap_or_default();
                 paths.iter().any(|entry| is_within(path, &entry.path))
             }
-            Self::User(user) => facts.user == Some(*user),
+            Self::User(user) | Self::Climb(user) => facts.user == Some(*user),
             Self::Capability(name) => facts.capabilities.iter().any(|known| known == name),
             Self::Memory(memory) => facts.memory.as_deref() == Some(memory),
             Self::Posture(posture) => facts.posture.is_some_and(|known| known <= *posture),
@@ -173,6 +188,7 @@ impl Remedy {
                 paths.push(WritablePath { path: path.clone(), content, ..WritablePath::default() });
             }
             Self::User(user) => facts.user = Some(*user),
+            Self::Climb(user) => (facts.user, facts.posture) = (Some(*user), None),
             Self::Capability(name) => {
                 if !self.is_in(facts) {
                     facts.capabilities.push((*name).to_owned());
@@ -189,6 +205,7 @@ impl std::fmt::Display for Remedy {
         match self {
             Self::Path(path) => write!(f, "{path} is writable"),
             Self::User(user) => write!(f, "it runs as uid {user}, its image's own"),
+            Self::Climb(user) => write!(f, "it runs as uid {user}, its image's own, and in posture full"),
             Self::Capability(name) => write!(f, "it keeps the capability {name}"),
             Self::Memory(memory) => write!(f, "its memory limit is {memory}"),
             Self::Posture(posture) => write!(f, "its posture is {}", posture.as_str()),

@@ -1,6 +1,6 @@
 //! Who images really run as: seen of pods where nobody chose a user, by the kubelet's word.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// So many images are remembered, of any namespace.
 const MOST: usize = 4096;
@@ -34,7 +34,7 @@ pub struct Seen<'a> {
 /// Facts by namespace and image as written.
 #[derive(Debug, Default)]
 pub struct Users {
-    known: HashMap<(Box<str>, Box<str>), Fact>,
+    known: BTreeMap<(Box<str>, Box<str>), Fact>,
 }
 
 impl Users {
@@ -53,6 +53,12 @@ impl Users {
             (None, Some(fact)) if *fact.digest != *seen.digest => fact.stale = true,
             _ => {}
         }
+    }
+
+    /// Every fact that counts: namespace, image, uid.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        let current = self.known.iter().filter(|(_, fact)| !fact.stale);
+        current.map(|((namespace, image), fact)| (&**namespace, &**image, fact.uid))
     }
 
     /// The uid that an image starts as in that namespace, unless it is another image by now.

@@ -132,7 +132,8 @@ impl Elector {
     }
 
     async fn get(&self) -> Result<Option<Lease>, Error> {
-        let request = self.requests.get(self.office.lease(), &GetParams::default()).map_err(Error::BuildRequest)?;
+        let request =
+            self.requests.get(self.office.lease(), &GetParams::default()).map_err(Error::BuildRequest)?;
         match self.clock.request(&self.client, request).await {
             Ok(lease) => Ok(Some(lease)),
             Err(Error::Api(status)) if status.code == 404 => Ok(None),

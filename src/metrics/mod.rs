@@ -16,12 +16,12 @@ use prometheus::{
     TextEncoder,
 };
 
+pub(crate) use reason::labels;
 pub use reason::{
     Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
     HandshakeFailure, Label, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told, Waited,
     WatchKind,
 };
-pub(crate) use reason::labels;
 pub use table::{DURATION_BUCKETS, Family, Kind, LabelNames, TABLE};
 
 use self::spread::Spread;

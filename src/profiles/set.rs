@@ -199,8 +199,14 @@ mod tests {
             ("theirs", "match: {repositories: [redis], tags: ['8']}, source: built-in"),
             ("learnt", "match: {repositories: [redis, busybox], namespaces: [shop]}, source: learnt"),
             ("first", "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 1"),
-            ("second", "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 2, approved: true"),
-            ("third", "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 3, approved: false"),
+            (
+                "second",
+                "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 2, approved: true",
+            ),
+            (
+                "third",
+                "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 3, approved: false",
+            ),
             ("every-box", "match: {repositories: ['*/busybox']}, source: built-in"),
         ]);
         for (image, namespace, expected) in [

@@ -140,6 +140,19 @@ impl Sources {
         learnt.collect()
     }
 
+    /// The images of learnt profiles in force by which something stands on a lower rung, and no user is known.
+    pub(crate) fn lowered(&self) -> Vec<ImageMatch> {
+        let state = self.lock();
+        let specs = state.profiles.objects.values().filter_map(|object| Some(&object.profile.as_ref()?.spec));
+        let lowered = specs.filter(|spec| {
+            spec.source == Origin::Learnt
+                && spec.is_in_force()
+                && spec.posture.is_some()
+                && spec.user.is_none()
+        });
+        lowered.map(|spec| spec.images.clone()).collect()
+    }
+
     /// How many profiles were learnt: in a namespace, and in all.
     pub(crate) fn count_learnt(&self, namespace: &str) -> (usize, usize) {
         let state = self.lock();

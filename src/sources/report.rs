@@ -48,7 +48,8 @@ impl From<DynamicObject> for Seen {
         let mut take = |field: &str| data.get_mut(field).map(serde_json::Value::take);
         let (spec, status) = (take("spec"), take("status"));
         let fields = object.metadata.managed_fields.iter().flatten();
-        let times = fields.filter(|entry| entry.subresource.is_none()).filter_map(|entry| entry.time.as_ref());
+        let times =
+            fields.filter(|entry| entry.subresource.is_none()).filter_map(|entry| entry.time.as_ref());
         let times = times.chain(&object.metadata.creation_timestamp);
         let changed = times.map(|time| time.0.as_second()).max().unwrap_or_default();
         Self {

@@ -166,7 +166,12 @@ impl Stage {
         items
     }
 
-    async fn until_learnt(&self, namespace: &Namespace, image: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    async fn until_learnt(
+        &self,
+        namespace: &Namespace,
+        image: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Value {
         let mut found = Value::Null;
         until_ok(&format!("something is learnt of {image}"), async || {
             let learnt = self.learnt(namespace, image).await;
@@ -216,7 +221,10 @@ impl Stage {
             let kubeconfig = self.fixture.cluster.kubeconfig(ADMIN);
             let output = command.args(["profiles", "approve", name, "--kubeconfig"]).arg(kubeconfig).output();
             let output = output.expect("our program");
-            (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+            (
+                output.status.code(),
+                String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+            )
         };
         let (code, text) = approve("nothing-of-that-name");
         assert!(code == Some(2) && text.contains("kubectl get imageprofiles"), "{code:?}: {text}");
@@ -328,7 +336,13 @@ impl Stage {
         let other = self.deploy(namespace, "other", "other:1").await;
         self.fail(namespace, &other, "dial tcp 10.0.0.1:5432: connect: connection refused", 3).await;
         let known = self.deploy(namespace, "known", "nginx:1.29").await;
-        self.fail(namespace, &known, "nginx: [emerg] open() \"/srv/x/y\" failed (30: Read-only file system)", 1).await;
+        self.fail(
+            namespace,
+            &known,
+            "nginx: [emerg] open() \"/srv/x/y\" failed (30: Read-only file system)",
+            1,
+        )
+        .await;
         until_told(namespace, ("Deployment", "known"), "NoRemedy", "profile nginx (built-in)").await;
 
         for outcome in ["was-ready", "left-to-job", "unexplained", "outranked"] {

@@ -102,7 +102,8 @@ pub(crate) async fn may_lead(cluster: &Cluster, namespace: &str, name: &str) {
             object["subjects"][0]["name"] = json!(name);
             object["subjects"][0]["namespace"] = json!(NAMESPACE);
         }
-        let created = cluster.api(ADMIN).create(&format!("{RBAC}/namespaces/{namespace}/{plural}"), &object).await;
+        let created =
+            cluster.api(ADMIN).create(&format!("{RBAC}/namespaces/{namespace}/{plural}"), &object).await;
         created.unwrap_or_else(|refused| panic!("{}", refused.message));
     }
 }
@@ -347,7 +348,11 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
         if healed { Ok(()) } else { Err(text) }
     })
     .await;
-    assert!(!guard.logs("the guard could not go on").await.expect("a log").1, "{}", guard.process.last_lines());
+    assert!(
+        !guard.logs("the guard could not go on").await.expect("a log").1,
+        "{}",
+        guard.process.last_lines()
+    );
     guard.process.stop();
 
     let mut number = 0;

@@ -7,8 +7,19 @@ const LONGEST: usize = 255;
 
 /// Directories that many programs share: a directory in one of them is better made writable than they.
 const SHARED: [&str; 13] = [
-    "/", "/home", "/mnt", "/opt", "/run", "/srv", "/var", "/var/cache", "/var/lib", "/var/lock", "/var/log",
-    "/var/run", "/var/spool",
+    "/",
+    "/home",
+    "/mnt",
+    "/opt",
+    "/run",
+    "/srv",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/lock",
+    "/var/log",
+    "/var/run",
+    "/var/spool",
 ];
 
 /// The directory that has to be writable, as a line says it; `at` is where the phrase begins that says what went wrong,
@@ -17,7 +28,8 @@ pub(super) fn directory(line: &str, at: usize, end: usize) -> Option<String> {
     let Found { start, text: path } = named(line, at, end)?;
     let lower = line.to_ascii_lowercase();
     let before = lower[..start].trim_end_matches(['"', '\'', '`', '‘', '“']);
-    let path_is_directory = path.ends_with('/') || [" dir ", "directory "].iter().any(|word| before.ends_with(word));
+    let path_is_directory =
+        path.ends_with('/') || [" dir ", "directory "].iter().any(|word| before.ends_with(word));
     let creates = ["mkdir", "create directory", "creating directory", "createdirectory", "create_dir"];
     let creates = creates.iter().any(|word| lower.contains(word));
     let clean = path.trim_end_matches('/');
@@ -124,7 +136,10 @@ mod tests {
             ("open /data/x/y: read-only file system", Some("/data/x")),
             ("OSError: [Errno 30] Read-only file system: '/data/x'", Some("/data")),
             ("/app/m.py: OSError: [Errno 30] Read-only file system: '/data/x'", Some("/data")),
-            ("/a/m.rb:3:in `initialize': Read-only file system @ rb_sysopen - /d/x (Errno::EROFS)", Some("/d")),
+            (
+                "/a/m.rb:3:in `initialize': Read-only file system @ rb_sysopen - /d/x (Errno::EROFS)",
+                Some("/d"),
+            ),
             ("Error: EROFS: read-only file system, open '/data/x'", Some("/data")),
             ("java.io.FileNotFoundException: /data/x.log (Read-only file system)", Some("/data")),
             ("Cannot open /data/x: Read-only file system at /app/x.pl line 3.", Some("/data")),

@@ -62,7 +62,10 @@ fn a_suggestion_waits_and_its_approval_makes_the_next_one_another() {
     let (standing, terms) = (standing(), terms(GuardMode::Suggest));
     let first = written(decided(READ_ONLY, &standing, &terms, &[]));
     assert_eq!(first.profile.spec.approved, Some(false));
-    assert_eq!((first.cause, first.help, first.resource_version.as_deref()), (Cause::ReadOnly, Help::Path, None));
+    assert_eq!(
+        (first.cause, first.help, first.resource_version.as_deref()),
+        (Cause::ReadOnly, Help::Path, None)
+    );
     let name = &first.profile.metadata.name;
     assert!(first.note.contains(&format!("profiles approve {name}")), "{}", first.note);
     let waiting = kept(&first, None);
@@ -93,8 +96,9 @@ fn healing_puts_in_force_and_goes_on_in_one_object() {
     assert_eq!(next.profile.metadata.name, first.profile.metadata.name);
     assert_eq!(next.resource_version.as_deref(), Some("5"));
     // A pod that was made before what is in force.
-    let older = Learnt { changed: i64::MAX - SETTLE, ..learnt };
-    assert_eq!(decided(READ_ONLY, &standing, &terms, std::slice::from_ref(&older)), Decision::Evict);
+    let older = Learnt { changed: 2_000_000_000, ..learnt };
+    let evict = Decision::Evict { not_before: 2_000_000_000 + SETTLE + 1 };
+    assert_eq!(decided(READ_ONLY, &standing, &terms, std::slice::from_ref(&older)), evict);
     let suggests = GuardPolicy { mode: GuardMode::Suggest, ..terms.clone() };
     assert_eq!(left(&decided(READ_ONLY, &standing, &suggests, &[older])), Outcome::Known);
     // A suggestion that nobody approved is put in force.
@@ -131,7 +135,10 @@ fn what_is_left_alone() {
     terms.rounds = 1;
     assert_eq!(left(&decided(READ_ONLY, &standing, &terms, &[learnt])), Outcome::NothingLeft);
     standing.floor = Posture::Full;
-    assert_eq!(left(&decided("setuid: operation not permitted", &standing, &terms, &[])), Outcome::NothingLeft);
+    assert_eq!(
+        left(&decided("setuid: operation not permitted", &standing, &terms, &[])),
+        Outcome::NothingLeft
+    );
     standing.image = "*".to_owned();
     assert_eq!(left(&decided(READ_ONLY, &standing, &terms, &[])), Outcome::NothingLeft);
 }
@@ -144,4 +151,24 @@ fn what_is_written_is_a_profile_that_counts() {
     let set = crate::profiles::ProfileSet::new([Profile::from(profile)]);
     assert!(set.find("app:1", "shop").is_some());
     assert!(set.find("app:1", "other").is_none() && set.find("app:2", "shop").is_none());
+}
+
+#[test]
+fn who_runs_as_a_user_of_its_own_climbs_again() {
+    let images = learnt::about("app:1", "shop").expect("an image");
+    let lowered = |approved| {
+        let change =
+            written(decided("setuid: operation not permitted", &standing(), &terms(GuardMode::Heal), &[]));
+        kept(&change, approved)
+    };
+    let climbs = |learnt: &[Learnt], mode| climbs(learnt, 999, &images, &terms(mode), "2027-01-31");
+    let healed = climbs(&[lowered(None)], GuardMode::Heal).expect("a step");
+    let spec = &healed.profile.spec;
+    assert_eq!((spec.user, spec.posture, spec.approved), (Some(999), None, Some(true)));
+    assert_eq!(healed.profile.metadata.name, lowered(None).name);
+    let suggested = climbs(&[lowered(None)], GuardMode::Suggest).expect("a step");
+    assert_eq!((suggested.profile.spec.approved, suggested.resource_version), (Some(false), None));
+    assert_ne!(suggested.profile.metadata.name, lowered(None).name);
+    assert_eq!(climbs(&[lowered(Some(false))], GuardMode::Suggest), None, "nothing is in force");
+    assert_eq!(climbs(&[], GuardMode::Heal), None);
 }

@@ -99,7 +99,8 @@ fn what_is_no_failure_of_ours() {
 
 #[test]
 fn what_is_kept_of_a_failure() {
-    let failure = apply(&mut Pods::default(), &pod(&json!({"state": terminated(2, "m")}))).expect("a failure");
+    let failure =
+        apply(&mut Pods::default(), &pod(&json!({"state": terminated(2, "m")}))).expect("a failure");
     assert_eq!((failure.namespace.as_str(), failure.name.as_str()), ("shop", "web-1"));
     assert_eq!((failure.user, failure.memory.as_deref()), (Some(65532), Some("1Gi")));
     assert_eq!((failure.digest.as_str(), failure.restarts), ("app@sha256:1", 1));
@@ -134,7 +135,8 @@ fn each_end_is_looked_at_once() {
 fn for_how_long_a_pod_was_ready() {
     let ready = |status: &str, at: &str| {
         let mut pod = pod(&json!({"state": {"running": {}}}));
-        let condition = json!({"type": "Ready", "status": status, "lastTransitionTime": format!("2027-01-01T00:{at}Z")});
+        let condition =
+            json!({"type": "Ready", "status": status, "lastTransitionTime": format!("2027-01-01T00:{at}Z")});
         pod["status"]["conditions"] = json!([condition]);
         pod
     };

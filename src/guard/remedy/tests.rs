@@ -82,11 +82,8 @@ fn what_is_known_already_is_not_tried_again() {
     let floor = Trouble { floor: Posture::Isolated, ..trouble(Cause::Silent, &known) };
     assert_eq!(remedy(&floor, &policy()), None);
     let nothing = ProfileSpec::default();
-    let mounted = Trouble {
-        directory: Some("/srv/x"),
-        mounts: &["//srv/"],
-        ..trouble(Cause::ReadOnly, &nothing)
-    };
+    let mounted =
+        Trouble { directory: Some("/srv/x"), mounts: &["//srv/"], ..trouble(Cause::ReadOnly, &nothing) };
     assert_eq!(remedy(&mounted, &policy()), below(Posture::Isolated), "its author's own");
     // What lies within another one that is new goes.
     Remedy::Path("/".to_owned()).take(&mut known);
@@ -118,16 +115,59 @@ fn policy_says_how_far() {
 }
 
 #[test]
+fn the_way_back_up_is_tried_once() {
+    let mut known = ProfileSpec { posture: Some(Posture::Isolated), round: 2, ..ProfileSpec::default() };
+    assert_eq!(climb(&known, 0, 6), None, "root");
+    assert_eq!(climb(&known, 999, 4), None, "no room to go down again");
+    let step = climb(&known, 999, 6).expect("a step");
+    step.take(&mut known);
+    assert_eq!((known.user, known.posture), (Some(999), None));
+    known.posture = Some(Posture::Isolated);
+    assert_eq!(climb(&known, 999, 6), None, "it was no help");
+    assert_eq!(climb(&ProfileSpec::default(), 999, 6), None, "it stands there already");
+}
+
+#[test]
 fn directories_that_may_be_writable() {
-    for path in ["/data", "/var/lib/app", "/run", "/var/run", "/run/app", "/var/run/app", "/home/app", "/opt/x"] {
+    for path in
+        ["/data", "/var/lib/app", "/run", "/var/run", "/run/app", "/var/run/app", "/home/app", "/opt/x"]
+    {
         assert!(is_safe(path), "{path}");
     }
     for path in [
-        "/", "//", "/.", "/etc", "/etc/x", "/proc/self", "/sys", "/dev", "/dev/shm", "/bin", "/sbin", "/usr",
-        "/usr/share/x", "/lib", "/lib64", "/libx", "/boot", "/boot/x", "/var", "/var/", "/var/run/secrets",
-        "/run/secrets", "/run/secrets/kubernetes.io", "/var/run/secrets/kubernetes.io/serviceaccount",
-        "/run/secrets/kubernetes.io/serviceaccount/token", "/data/", "/data/../etc", "/data//x", "data", "",
-        "/a:b", "/a\n", "/a\0",
+        "/",
+        "//",
+        "/.",
+        "/etc",
+        "/etc/x",
+        "/proc/self",
+        "/sys",
+        "/dev",
+        "/dev/shm",
+        "/bin",
+        "/sbin",
+        "/usr",
+        "/usr/share/x",
+        "/lib",
+        "/lib64",
+        "/libx",
+        "/boot",
+        "/boot/x",
+        "/var",
+        "/var/",
+        "/var/run/secrets",
+        "/run/secrets",
+        "/run/secrets/kubernetes.io",
+        "/var/run/secrets/kubernetes.io/serviceaccount",
+        "/run/secrets/kubernetes.io/serviceaccount/token",
+        "/data/",
+        "/data/../etc",
+        "/data//x",
+        "data",
+        "",
+        "/a:b",
+        "/a\n",
+        "/a\0",
     ] {
         assert!(!is_safe(path), "{path:?}");
     }
@@ -136,9 +176,28 @@ fn directories_that_may_be_writable() {
 /// Paths as somebody might write them who means harm.
 fn path() -> impl Strategy<Value = String> {
     let part = prop_oneof![
-        Just("etc"), Just("usr"), Just("proc"), Just("sys"), Just("dev"), Just("bin"), Just("sbin"), Just("lib"),
-        Just("boot"), Just("var"), Just("run"), Just("secrets"), Just("kubernetes.io"), Just("serviceaccount"),
-        Just(".."), Just("."), Just(""), Just("data"), Just("%2e%2e"), Just("a\u{0}b"), Just("ä"), Just("a b"),
+        Just("etc"),
+        Just("usr"),
+        Just("proc"),
+        Just("sys"),
+        Just("dev"),
+        Just("bin"),
+        Just("sbin"),
+        Just("lib"),
+        Just("boot"),
+        Just("var"),
+        Just("run"),
+        Just("secrets"),
+        Just("kubernetes.io"),
+        Just("serviceaccount"),
+        Just(".."),
+        Just("."),
+        Just(""),
+        Just("data"),
+        Just("%2e%2e"),
+        Just("a\u{0}b"),
+        Just("ä"),
+        Just("a b"),
     ];
     prop::collection::vec(part, 0..7).prop_map(|parts| format!("/{}", parts.join("/")))
 }
@@ -192,6 +251,7 @@ proptest! {
                 prop_assert!(!inside);
                 prop_assert!(!above || real == "/var/run");
             }
+            Some(Remedy::Climb(_)) => prop_assert!(false),
             Some(Remedy::User(user)) => prop_assert!(user > 0 && user <= i64::from(i32::MAX)),
             Some(Remedy::Capability(name)) => prop_assert!(allowed && name == "NET_BIND_SERVICE"),
             Some(Remedy::Memory(memory)) => {

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::requests::{self, RequestError, Workload};
 use super::{AT_ONCE, Desk, Means};
-use crate::guard::decide::{Change, Decision, SETTLE, Situation, decide};
+use crate::guard::decide::{Change, Decision, SETTLE, Situation, climbs, decide};
 use crate::guard::examine::{examine, terms};
 use crate::guard::pods::Failure;
 use crate::guard::{Circuit, GuardMode, GuardPolicy, Outcome, learnt};
@@ -18,6 +18,8 @@ use crate::policy::PolicySet;
 use crate::review::World;
 use crate::telling::{About, Reason, Tale};
 
+/// How often it is looked who may go back up.
+const CLIMB: Duration = Duration::from_secs(10);
 /// How long to wait where a pod has changed that was to be evicted.
 const AGAIN: Duration = Duration::from_secs(1);
 /// So many profiles are learnt in one namespace, and in all of them: no tenant fills the store.
@@ -29,17 +31,56 @@ pub(super) async fn turn(means: &Means, desk: &mut Desk, leads: &Leads) {
     for scope in Circuit::ALL {
         means.metrics.guard_circuits.set(*scope, desk.breaker.count_open(*scope, now));
     }
+    if desk.climbed.is_none_or(|last| now.duration_since(last) >= CLIMB) {
+        desk.climbed = Some(now);
+        climb(means, desk).await;
+    }
     for _ in 0..AT_ONCE {
         if !is_now(leads) {
             return;
         }
-        let due = desk.evictions.front().is_some_and(|(due, _)| *due <= now);
-        if let Some((_, failure)) = due.then(|| desk.evictions.pop_front()).flatten() {
+        if let Some(failure) = desk.due(now) {
             evict(means, desk, &failure).await;
         } else if let Some(failure) = desk.failures.pop_front() {
             look_at(means, desk, failure).await;
         } else {
             return;
+        }
+    }
+}
+
+/// Lets images go back up of which it is seen who they run as. It counts for pods to come; none is evicted for it.
+async fn climb(means: &Means, desk: &mut Desk) {
+    let lowered = means.sources.lowered();
+    if lowered.is_empty() {
+        return;
+    }
+    let policies = policies(means);
+    let date = OffsetDateTime::now_utc().date().to_string();
+    let seen = desk.users.all().filter(|(_, _, uid)| *uid > 0).filter_map(|(namespace, image, uid)| {
+        let images = learnt::about(image, namespace).filter(|images| lowered.contains(images))?;
+        Some((namespace.to_owned(), image.to_owned(), uid, images))
+    });
+    for (namespace, image, uid, images) in seen.collect::<Vec<_>>() {
+        let terms = terms(&policies, &means.cluster, &namespace);
+        let (key, now) = ((namespace.clone(), image), Instant::now());
+        let stopped = desk.breaker.waits(&key, now) || desk.breaker.open(&namespace, &terms, now).is_some();
+        if terms.mode == GuardMode::Off || stopped {
+            continue;
+        }
+        let Some(change) = climbs(&means.sources.learnt(&images), uid, &images, &terms, &date) else {
+            continue;
+        };
+        match requests::write(&means.client, &change).await {
+            Ok(()) => {
+                desk.breaker.step(key, now);
+                desk.breaker.count(&namespace, now);
+                let heals = terms.mode == GuardMode::Heal;
+                means.metrics.guard_outcomes.count(if heals { Outcome::InForce } else { Outcome::Suggested });
+                let profile = &change.profile.metadata.name;
+                tracing::info!(profile, namespace, uid, "an image was seen to run as a user of its own");
+            }
+            Err(error) => tracing::debug!(namespace, %error, "a profile could not be written"),
         }
     }
 }
@@ -92,7 +133,10 @@ async fn look_at(means: &Means, desk: &mut Desk, failure: Failure) {
             };
             note.into_iter().for_each(|note| tell(means, &failure, reason, note));
         }
-        Decision::Evict => desk.evictions.push_back((Instant::now(), failure)),
+        Decision::Evict { not_before } => {
+            let wait = u64::try_from(not_before - now.unix_timestamp()).unwrap_or_default();
+            desk.evict_at(Instant::now() + Duration::from_secs(wait), failure);
+        }
         Decision::Write(change) => {
             if !desk.breaker.waits(&key, Instant::now()) {
                 means.metrics.guard_failures.count(change.cause, change.help);
@@ -117,7 +161,8 @@ async fn write(
     let (here, all) = means.sources.count_learnt(&failure.namespace);
     if change.resource_version.is_none() && (here >= MOST_LEARNT.0 || all >= MOST_LEARNT.1) {
         means.metrics.guard_outcomes.count(Outcome::Stopped);
-        let note = format!("{here} profiles are learnt here and {all} in all: no more are, delete what is old");
+        let note =
+            format!("{here} profiles are learnt here and {all} in all: no more are, delete what is old");
         return tell(means, &failure, Reason::GuardStopped, note);
     }
     match requests::write(&means.client, change).await {
@@ -146,7 +191,7 @@ async fn write(
     if heals {
         // Until then every replica knows the profile.
         let settled = Duration::from_secs(SETTLE.unsigned_abs() + 1);
-        desk.evictions.push_back((now + settled, failure));
+        desk.evict_at(now + settled, failure);
     }
 }
 
@@ -187,7 +232,7 @@ async fn evict(means: &Means, desk: &mut Desk, failure: &Failure) {
             tell(means, failure, Reason::EvictionRefused, note);
         }
         // It has changed: how it is now is known as soon as the watch brings it.
-        Err(RequestError::Conflict) => desk.evictions.push_back((Instant::now() + AGAIN, failure.clone())),
+        Err(RequestError::Conflict) => desk.evict_at(Instant::now() + AGAIN, failure.clone()),
         Err(RequestError::Gone) => {}
         Err(error) => failed(means, failure, &error),
     }
@@ -202,7 +247,8 @@ fn is_stopped(means: &Means, desk: &mut Desk, failure: &Failure, terms: &GuardPo
         Circuit::Cluster => ("the cluster", terms.cluster_limit),
     };
     tracing::warn!(namespace = failure.namespace, scope = circuit.as_str(), limit, "the guard stops for now");
-    let note = format!("in an hour no more than {limit} steps are taken in {what}: the guard stops here for now");
+    let note =
+        format!("in an hour no more than {limit} steps are taken in {what}: the guard stops here for now");
     tell(means, failure, Reason::GuardStopped, note);
     true
 }

@@ -66,7 +66,9 @@ impl Running {
 /// Begins to take part; `None` where it is not known in which namespace the Lease would be.
 pub(crate) fn start(means: Means) -> Option<Running> {
     let Some(namespace) = own_namespace() else {
-        tracing::info!("nobody looks after pods that fail: it is not known where the Lease is, set POD_NAMESPACE");
+        tracing::info!(
+            "nobody looks after pods that fail: it is not known where the Lease is, set POD_NAMESPACE"
+        );
         return None;
     };
     let (stop, stopped) = watch::channel(false);
@@ -92,8 +94,10 @@ struct Desk {
     breaker: Breaker,
     failures: VecDeque<Failure>,
     /// Pods to be evicted, and from when on.
-    evictions: VecDeque<(Instant, Failure)>,
+    evictions: Vec<(Instant, Failure)>,
     listing: bool,
+    /// When it was last looked who may go back up.
+    climbed: Option<Instant>,
 }
 
 async fn work(means: Means, mut leads: Leads) {
@@ -131,6 +135,20 @@ async fn lead(means: &Means, leads: &Leads) {
 }
 
 impl Desk {
+    /// Notes a pod that is to be evicted.
+    fn evict_at(&mut self, due: Instant, failure: Failure) {
+        self.evictions.retain(|(_, other)| other.uid != failure.uid);
+        if self.evictions.len() < QUEUE {
+            self.evictions.push((due, failure));
+        }
+    }
+
+    /// One that is due.
+    fn due(&mut self, now: Instant) -> Option<Failure> {
+        let place = self.evictions.iter().position(|(due, _)| *due <= now)?;
+        Some(self.evictions.swap_remove(place).1)
+    }
+
     fn take(&mut self, event: Event<Read>) {
         let pod = match event {
             Event::Init => {

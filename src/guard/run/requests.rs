@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::Eviction;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, OwnerReference, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    DeleteOptions, ObjectMeta, OwnerReference, Preconditions,
+};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::Status;
 use kube::{Api, Client, Error};
@@ -118,7 +120,11 @@ pub(super) async fn write(client: &Client, change: &Change) -> Result<(), Reques
 }
 
 /// Evicts a pod, if it is still the one that was seen and did not change since that version.
-pub(super) async fn evict(client: &Client, failure: &Failure, resource_version: &str) -> Result<(), RequestError> {
+pub(super) async fn evict(
+    client: &Client,
+    failure: &Failure,
+    resource_version: &str,
+) -> Result<(), RequestError> {
     let eviction = Eviction {
         metadata: ObjectMeta {
             name: Some(failure.name.clone()),

@@ -27,8 +27,11 @@ pub(super) async fn workloads(cluster: &Cluster, namespace: &str) {
     };
     let core = format!("/api/v1/namespaces/{namespace}");
     let apps = format!("/apis/apps/v1/namespaces/{namespace}");
-    create("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
-        .await;
+    create(
+        "/api/v1/namespaces",
+        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+    )
+    .await;
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
     create(&format!("{core}/serviceaccounts"), &account).await;
     let profile = json!({
@@ -78,7 +81,8 @@ pub(super) async fn workloads(cluster: &Cluster, namespace: &str) {
 
 /// A pod whose first container has come to its end and waits to be started again, as the kubelet says it.
 pub(crate) fn failed(pod: &Value, message: &str, restarts: u32) -> Value {
-    let now = OffsetDateTime::now_utc().replace_nanosecond(0).expect("a time").format(&Rfc3339).expect("a time");
+    let now =
+        OffsetDateTime::now_utc().replace_nanosecond(0).expect("a time").format(&Rfc3339).expect("a time");
     let container = &pod["spec"]["containers"][0];
     let mut pod = pod.clone();
     let created = pod["metadata"]["creationTimestamp"].clone();
