@@ -10,7 +10,7 @@ use crate::exemption::{self, Exemptions};
 use crate::facts::Facts;
 use crate::patch::Patch;
 use crate::policy::{POLICY_LABEL, Policy, PolicySet, Selection};
-use crate::posture::{self, Posture};
+use crate::posture::{self, Posture, Stance};
 use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet};
 use crate::subject::Subject;
 use crate::tuning;
@@ -43,6 +43,8 @@ pub struct Hardened<'v> {
     /// The lowest rung of the ladder on which one of its containers stands; `None` where rules that depend on it are
     /// not in force.
     pub posture: Option<Posture>,
+    /// Where each container stands; empty where the pod is none of Linux.
+    pub stances: Rc<[Stance<'v>]>,
     /// Whether the pod says by which rules it was hardened; not when its annotations are full.
     pub annotated: bool,
 }
@@ -114,7 +116,7 @@ pub fn harden<'v>(
         }
     }
     let posture = posture::lowest(&desk, policy);
-    let Desk { plan, findings, exemptions, .. } = desk;
+    let Desk { plan, findings, exemptions, stances, .. } = desk;
     let results = Results::new(policy, &findings);
     let holding = holding(policy, &results);
     let lowered = results.of(RuleResult::Lowered).iter().any(|rule| policy.mode(rule).is_in_force());
@@ -131,6 +133,7 @@ pub fn harden<'v>(
         exemptions,
         holding,
         posture,
+        stances,
         annotated,
     }
 }

@@ -181,7 +181,7 @@ pub(crate) fn lowest(desk: &Desk<'_, '_>, policy: &Policy) -> Option<Posture> {
 }
 
 /// The lowest rung that policy and Pod Security let a pod stand on.
-fn floor(policy: &Policy, space: Option<&Space>) -> Posture {
+pub(crate) fn floor(policy: &Policy, space: Option<&Space>) -> Posture {
     // `restricted` wants what only `full` sets: on any other rung the API server would refuse the pod.
     if space.is_some_and(compensation::is_restricted) {
         return Posture::Full;

@@ -13,16 +13,10 @@ const HIGHEST_ID: i64 = 2_147_483_647;
 const MOST_PATHS: usize = 32;
 
 /// Where no writable directory may be put: it would hide the system, or the token.
-pub(crate) const FORBIDDEN: [&str; 8] = [
-    "/etc",
-    "/proc",
-    "/sys",
-    "/dev",
-    "/bin",
-    "/sbin",
-    "/usr",
-    "/var/run/secrets/kubernetes.io/serviceaccount",
-];
+pub(crate) const FORBIDDEN: [&str; 8] = ["/etc", "/proc", "/sys", "/dev", "/bin", "/sbin", "/usr", TOKEN];
+
+/// Where the kubelet mounts the token.
+pub(crate) const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// What the annotations of a pod ask for.
 #[derive(Debug, Clone, Default)]

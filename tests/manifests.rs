@@ -11,13 +11,14 @@ use pod_hardener::view::Pod;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("namespace.yaml", "Namespace"),
     ("crd/hardeningpolicies.yaml", "CustomResourceDefinition"),
     ("crd/imageprofiles.yaml", "CustomResourceDefinition"),
     ("serviceaccount.yaml", "ServiceAccount"),
     ("role.yaml", "ClusterRole"),
     ("rolebinding.yaml", "ClusterRoleBinding"),
+    ("guard.yaml", "Role"),
     ("priorityclass.yaml", "PriorityClass"),
     ("deployment.yaml", "Deployment"),
     ("service.yaml", "Service"),

@@ -5,16 +5,13 @@
 //!
 //! - [`held`], [`make`], [`trust`]: what the Secret holds, made and verified
 //! - [`plan`]: what to do next, given all that is known and the time; knows no cluster and no clock
-//! - [`lease`]: whether this replica leads, given what was seen of the Lease and when
-//! - [`elect`], [`follow`], [`write`]: the cluster; [`clock`]: the API server's time, for it is who verifies
+//! - [`follow`], [`write`]: the cluster; [`crate::leader`]: which replica writes, and the API server's time, for it is
+//!   who verifies
 //! - [`tend`]: the loop around all of these; [`status`]: what it says of itself
 
-mod clock;
-mod elect;
 mod follow;
 mod held;
 mod known;
-mod lease;
 mod make;
 mod pace;
 mod plan;
@@ -23,7 +20,6 @@ mod tend;
 mod trust;
 mod write;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,24 +28,19 @@ use tokio::sync::watch;
 
 pub use status::Status;
 
+use crate::leader::{Clock, Elector, Office, own_namespace};
 use crate::metrics::Metrics;
 use crate::serve::CertificateError;
 use crate::settings::Settings;
-use clock::Clock;
-use elect::Elector;
 use known::Known;
 use tend::Tender;
 
 /// The Secret with authority and certificate.
 pub(crate) const SECRET: &str = "pod-hardener-tls";
-/// The Lease of the replica that writes.
-pub(crate) const LEASE: &str = "pod-hardener-certificates";
 /// Both webhook configurations.
 pub(crate) const CONFIGURATION: &str = "pod-hardener";
 /// The Service that the API server calls.
 const SERVICE: &str = "pod-hardener";
-/// Where the kubelet says in which namespace a pod is.
-const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// Why certificates cannot be managed here.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +127,7 @@ impl Manager {
         follow::start(&self.client, &self.namespace, &known);
         let (stop, stopped) = watch::channel(false);
         let elector = Elector::new(
+            Office::Certificates,
             self.client.clone(),
             self.namespace.clone(),
             self.lease,
@@ -167,13 +159,6 @@ impl Running {
         self.stop.send_replace(true);
         let _ = self.electing.await;
     }
-}
-
-/// The namespace that this pod is in.
-fn own_namespace() -> Option<String> {
-    let named = std::env::var("POD_NAMESPACE").ok();
-    let named = named.or_else(|| std::fs::read_to_string(Path::new(NAMESPACE_FILE)).ok());
-    named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// The name under which the API server calls the Service.

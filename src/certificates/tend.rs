@@ -7,8 +7,6 @@ use kube::Client;
 use time::OffsetDateTime;
 use tokio::sync::watch::{Receiver, Sender};
 
-use super::clock::Clock;
-use super::elect::{Leads, is_now};
 use super::held::{Authority, Held, Leaf, authorities};
 use super::known::{Known, Registered, Seen};
 use super::make::shown;
@@ -17,6 +15,7 @@ use super::plan::{Change, Next, Situation, Why, is_better, next};
 use super::trust::{Call, is_by};
 use super::write::{self, WriteError};
 use super::{Lives, Manager, Serve, Status, service_name};
+use crate::leader::{Clock, Leads, is_now};
 use crate::metrics::{CertificateHeal, CertificateWrite, Label as _, Metrics, Rotated, RotationOutcome};
 
 /// How long to wait after the first failure, and at most.

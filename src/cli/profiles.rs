@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use kube::Client;
 use pod_hardener::docs::profiles::profile_schema;
+use pod_hardener::guard::approve::{ApproveError, approve as guard_approve};
 use pod_hardener::inventory::overview;
 use pod_hardener::manifest::to_yaml;
 use pod_hardener::policy::{API_VERSION, Metadata, PolicyError, Texts};
@@ -72,6 +73,22 @@ Examples:
         #[command(flatten)]
         sources: Sources,
     },
+    /// Put a suggestion of the guard in force
+    #[command(after_help = "\
+Exit codes:
+  0  it is in force
+  2  there is no such suggestion
+  3  the cluster did not take it
+
+Examples:
+  kubectl get imageprofiles
+  pod-hardener profiles approve learnt-shop-app-0123456789ab")]
+    Approve {
+        /// The profile's name
+        name: String,
+        #[command(flatten)]
+        cluster: Cluster,
+    },
     /// Print the JSON Schema of profile files
     #[command(after_help = "\
 Example:
@@ -98,6 +115,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Show { name, sources } => with(sources, |set| show(set, name)),
         Command::Validate { files } => validate(files),
         Command::Explain { image, namespace, sources } => with(sources, |set| explain(set, image, namespace)),
+        Command::Approve { name, cluster } => approve(name, cluster),
         Command::Schema => {
             io::stdout().lock().write_all(profile_schema().as_bytes())?;
             Ok(Exit::Done)
@@ -229,6 +247,25 @@ fn validate(files: &[PathBuf]) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+fn approve(name: &str, cluster: &Cluster) -> anyhow::Result<Exit> {
+    match cluster.run(async |client| Ok(guard_approve(client, name).await))? {
+        Ok(profile) => {
+            let images = profile.spec.images;
+            let (images, namespaces) = (images.repositories.join(", "), images.namespaces.join(", "));
+            writeln!(
+                io::stdout().lock(),
+                "{name} is in force: {images} in {namespaces}. Pods that start from now on get it."
+            )?;
+            Ok(Exit::Done)
+        }
+        Err(ApproveError::Cluster(error)) => Err(anyhow::Error::new(*error).context("approving the profile")),
+        Err(error) => {
+            say::error(&error);
+            Ok(Exit::Usage)
+        }
+    }
+}
+
 fn explain(set: &ProfileSet, image: &str, namespace: &str) -> anyhow::Result<Exit> {
     let Some(reference) = Reference::parse(image) else {
         say::error(&format!("`{image}` is no image"));
@@ -267,6 +304,9 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
     };
     let user = facts.user.map_or_else(|| "policy's".to_owned(), |user| user.to_string());
     let group = facts.group.map_or_else(String::new, |group| format!(":{group}"));
+    if let Some(approved) = facts.approved {
+        lines.push(("approved", if approved { "yes" } else { "no: it is not in force" }.to_owned()));
+    }
     lines.push(("user", format!("{user}{group}{starts}")));
     let paths = facts.writable_paths.as_ref().map_or_else(
         || "not known".to_owned(),
@@ -287,6 +327,9 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
     lines.push(("writes", paths));
     if !facts.capabilities.is_empty() {
         lines.push(("keeps", facts.capabilities.join(", ")));
+    }
+    if let Some(memory) = &facts.memory {
+        lines.push(("memory", memory.clone()));
     }
     for (name, value) in &facts.environment {
         lines.push(("sets", format!("{name}={value}")));

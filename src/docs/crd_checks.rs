@@ -45,6 +45,7 @@ pub(super) fn add(schema: &mut Value) {
         &format!("!has(self.pinImages) || !self.pinImages || {rbac}"),
         "pinImages needs authorization rbac: else nobody is asked",
     );
+    quantity(schema, &format!("{spec}/guard/properties/memoryCap"));
     let root = format!("{spec}/rules/properties/read-only-root-filesystem/properties");
     paths(schema, &format!("{root}/writablePaths/items"));
     quantity(schema, &format!("{root}/sizeLimit"));

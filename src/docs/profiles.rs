@@ -31,6 +31,7 @@ pub fn profile_crd() -> Value {
         {"name": "User", "type": "integer", "jsonPath": ".spec.user"},
         {"name": "Posture", "type": "string", "jsonPath": ".spec.posture"},
         {"name": "Source", "type": "string", "jsonPath": ".spec.source"},
+        {"name": "Approved", "type": "boolean", "jsonPath": ".spec.approved"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]);
     definition(KIND, PROFILES_PLURAL, "ip", &columns, schema)
@@ -67,6 +68,17 @@ fn checks(schema: &mut Value) {
         "must be a digest such as sha256:…",
     );
     check(schema, SPEC, "!has(self.group) || has(self.user)", "group needs user");
+    let memory = of_spec("memory");
+    quantity(schema, &memory);
+    check(schema, &memory, "self != ''", "must be a quantity");
+    for field in ["approved", "round"] {
+        check(
+            schema,
+            SPEC,
+            &format!("!has(self.{field}) || (has(self.source) && self.source == 'learnt')"),
+            &format!("{field} needs source learnt"),
+        );
+    }
     check(
         schema,
         &of_spec("environment"),

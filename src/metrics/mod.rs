@@ -19,6 +19,7 @@ use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 pub use family::{DURATION_BUCKETS, Family, Kind, LabelNames};
 pub use handles::{ByteGauge, Counters, CountersOfTwo, Entered, Gauges, Present, TakenBytes};
 pub use numbers::Numbers;
+pub(crate) use reason::labels;
 pub use reason::{
     Asked, BackstopState, CertificateFailure, CertificateHeal, CertificateWrite, ConnectionFailure, Endpoint,
     HandshakeFailure, Label, Limit, PolicyOutcome, PolicySource, Rejection, Rotated, RotationOutcome, Told,
@@ -30,6 +31,7 @@ use self::handles::{count, counter, counters, gauge, gauges, histograms, observe
 use self::namespaces::Namespaces;
 use self::process::Process;
 use self::spread::Spread;
+use crate::guard::{self, Cause, Circuit, Help};
 use crate::inventory::Left;
 use crate::review::{Outcome, Record};
 use crate::rules::{RuleId, RuleResult};
@@ -65,6 +67,7 @@ pub struct Metrics {
     authority_expiry: IntGauge,
     certificate_trusted: IntGauge,
     certificate_leader: IntGauge,
+    guard_leader: IntGauge,
     policy_loaded: IntGauge,
     policy_fingerprint: IntGauge,
     profile_loaded: IntGauge,
@@ -121,6 +124,12 @@ pub struct Metrics {
     /// Lists and watches that failed.
     pub watch_errors: Counters<WatchKind>,
     watch_changes: Gauges<WatchKind>,
+    /// Hardened pods that failed: why, and what may help.
+    pub guard_failures: CountersOfTwo<Cause, Help>,
+    /// What became of them.
+    pub guard_outcomes: Counters<guard::Outcome>,
+    /// How many circuits are open.
+    pub guard_circuits: Gauges<Circuit>,
     cluster_contact: IntGauge,
     panics: IntCounter,
     /// By rule, then by the time left.
@@ -163,6 +172,7 @@ impl Metrics {
             authority_expiry: gauge(&registry, &table::AUTHORITY_EXPIRY)?,
             certificate_trusted: gauge(&registry, &table::CERTIFICATE_TRUSTED)?,
             certificate_leader: gauge(&registry, &table::CERTIFICATE_LEADER)?,
+            guard_leader: gauge(&registry, &table::GUARD_LEADER)?,
             policy_loaded: gauge(&registry, &table::POLICY_LOADED)?,
             policy_fingerprint: gauge(&registry, &table::POLICY_FINGERPRINT)?,
             profile_loaded: gauge(&registry, &table::PROFILE_LOADED)?,
@@ -194,6 +204,9 @@ impl Metrics {
             watch_objects: Gauges::new(&registry, &table::WATCH_OBJECTS)?,
             watch_errors: Counters::new(&registry, &table::WATCH_ERRORS)?,
             watch_changes: Gauges::new(&registry, &table::WATCH_CHANGES)?,
+            guard_failures: CountersOfTwo::new(&registry, &table::GUARD_FAILURES)?,
+            guard_outcomes: Counters::new(&registry, &table::GUARD_OUTCOMES)?,
+            guard_circuits: Gauges::new(&registry, &table::GUARD_CIRCUITS)?,
             cluster_contact: gauge(&registry, &table::CLUSTER_CONTACT)?,
             panics: counter(&registry, &table::PANICS)?,
             exempted_pods: gauges(&registry, &table::EXEMPTED_PODS)?,
@@ -269,6 +282,11 @@ impl Metrics {
     /// Whether this replica manages the certificates.
     pub fn certificate_leader(&self, leads: bool) {
         self.certificate_leader.set(i64::from(leads));
+    }
+
+    /// Whether this replica looks after pods that fail.
+    pub fn guard_leader(&self, leads: bool) {
+        self.guard_leader.set(i64::from(leads));
     }
 
     /// What the policies in force are, as a number.

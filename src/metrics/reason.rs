@@ -18,13 +18,14 @@ pub(super) fn values_of<L: Label>() -> Vec<&'static str> {
     L::ALL.iter().map(|label| label.as_str()).collect()
 }
 
+/// An enum of labels, each with its value.
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $value:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
-        impl Label for $name {
+        impl $crate::metrics::Label for $name {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             fn as_str(self) -> &'static str {
@@ -37,6 +38,8 @@ macro_rules! labels {
         }
     };
 }
+
+pub(crate) use labels;
 
 labels! {
     /// Where reviews are answered.

@@ -4,6 +4,7 @@
 //! A new metric is a constant here, a line in [`TABLE`], and a field in [`super::Metrics`].
 
 use crate::annotation::RefusalReason;
+use crate::guard::{self, Cause, Circuit, Help};
 use crate::harden::RemarkReason;
 use crate::inventory::Left;
 use crate::posture::Posture;
@@ -253,6 +254,34 @@ pub(super) const POSTURES: Family = family(
     &[label("posture", || Posture::ALL.map(Posture::as_str).to_vec())],
 )
 .asked("sum by (posture) (increase(pod_hardener_postures_total[1d]))");
+pub(super) const GUARD_LEADER: Family = family(
+    "pod_hardener_guard_leader",
+    Kind::Gauge,
+    "1 on the replica that looks after pods that fail, 0 on the others.",
+    &[],
+)
+.asked("sum(pod_hardener_guard_leader)");
+pub(super) const GUARD_FAILURES: Family = family(
+    "pod_hardener_guard_failures_total",
+    Kind::Counter,
+    "Ends of containers that were hardened, by their cause and by what may help.",
+    &[label("cause", values_of::<Cause>), label("remedy", values_of::<Help>)],
+)
+.asked("sum by (cause, remedy) (increase(pod_hardener_guard_failures_total[1d]))");
+pub(super) const GUARD_OUTCOMES: Family = family(
+    "pod_hardener_guard_outcomes_total",
+    Kind::Counter,
+    "What became of them; one that is put in force and one that is evicted may be the same.",
+    &[label("outcome", values_of::<guard::Outcome>)],
+)
+.asked("sum by (outcome) (increase(pod_hardener_guard_outcomes_total[1d]))");
+pub(super) const GUARD_CIRCUITS: Family = family(
+    "pod_hardener_guard_circuits_open",
+    Kind::Gauge,
+    "Circuits that are open, as there was too much to do in an hour: namespaces, and 1 or 0 for the cluster.",
+    &[label("scope", values_of::<Circuit>)],
+)
+.asked("max by (scope) (pod_hardener_guard_circuits_open)");
 pub(super) const ACCESS_REVIEWS: Family = family(
     "pod_hardener_access_reviews_total",
     Kind::Counter,
@@ -376,6 +405,10 @@ pub const TABLE: &[Family] = &[
     PROFILES,
     PROFILES_REFUSED,
     POSTURES,
+    GUARD_LEADER,
+    GUARD_FAILURES,
+    GUARD_OUTCOMES,
+    GUARD_CIRCUITS,
     ACCESS_REVIEWS,
     ACCESS_REVIEW_DURATION,
     OWNER_WAITS,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PolicyStatus, Preset};
 use crate::annotation::DEFAULT_PREFIX;
+use crate::guard::GuardPolicy;
 use crate::posture::{Posture, PosturePolicy};
 use crate::rules::{RuleId, RuleSet, Rules};
 
@@ -58,6 +59,9 @@ pub struct PolicySpec {
     pub rules: Rules,
     /// How far pods are hardened whose images cannot live with everything.
     pub posture: PosturePolicy,
+    /// How hardened pods that fail are looked after: what the policy that the namespace has says, not one that a pod
+    /// chooses.
+    pub guard: GuardPolicy,
     /// Which exemptions are honoured.
     pub exemptions: ExemptionPolicy,
     /// The answer when the review of a pod fails inside the webhook.
@@ -76,6 +80,7 @@ impl Default for PolicySpec {
             selector: Selector::default(),
             rules: Rules::default(),
             posture: PosturePolicy::default(),
+            guard: GuardPolicy::default(),
             exemptions: ExemptionPolicy::default(),
             on_error: OnError::Allow,
             annotation_prefix: DEFAULT_PREFIX.to_owned(),

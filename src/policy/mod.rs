@@ -31,6 +31,7 @@ pub use status::{ACCEPTED, Condition, PolicyStatus, Replica};
 pub use validate::{LONGEST_TEXT, MOST_ITEMS, MOST_KEYS};
 pub(crate) use validate::{validate_head, validate_sizes};
 
+use crate::guard::GuardPolicy;
 use crate::posture::PosturePolicy;
 use crate::rules::{Mode, RuleId, Rules};
 
@@ -47,6 +48,8 @@ pub struct Policy {
     pub selector: Selector,
     /// How far its pods are hardened; the floor is always there.
     pub posture: PosturePolicy,
+    /// How its pods that fail are looked after.
+    pub guard: GuardPolicy,
     /// What exemptions it honours.
     pub exemptions: ExemptionPolicy,
     /// The prefix of the annotations that it reads and writes.
@@ -85,6 +88,7 @@ impl Policy {
             rules: spec.rules,
             selector: spec.selector,
             posture: PosturePolicy { floor, ..spec.posture },
+            guard: spec.guard,
             exemptions: spec.exemptions,
             annotation_prefix: spec.annotation_prefix,
             on_error: spec.on_error,
@@ -109,6 +113,7 @@ impl From<&Policy> for HardeningPolicy {
             selector: policy.selector.clone(),
             rules,
             posture: policy.posture,
+            guard: policy.guard.clone(),
             exemptions: policy.exemptions.clone(),
             on_error: policy.on_error,
             annotation_prefix: policy.annotation_prefix.clone(),

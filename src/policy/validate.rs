@@ -23,6 +23,7 @@ pub(super) fn validate(document: &HardeningPolicy) -> Result<(), String> {
     }
     validate_exemptions(document)?;
     validate_posture(document)?;
+    document.spec.guard.validate()?;
     validate_ids(document)?;
     validate_paths(document)?;
     validate_resources(document)?;

@@ -26,7 +26,7 @@ pub struct ImageProfile {
 }
 
 /// Which image, and what is known of it. What is not given is not known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProfileSpec {
     /// Which images it is about.
@@ -49,6 +49,9 @@ pub struct ProfileSpec {
     /// Capabilities of the runtime's default set that it needs although it is not root, as far as policy allows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
+    /// The memory limit that it needs, a quantity, where that is more than policy's default and the author wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
     /// Environment variables that it needs once it is hardened, such as a HOME that it may write to. What the pod sets
     /// stays.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -59,6 +62,13 @@ pub struct ProfileSpec {
     /// Whose word it is.
     #[serde(default)]
     pub source: Origin,
+    /// Of what was learnt, whether it is in force; unset: it is. `false` is a suggestion that nobody approved yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    /// Of what was learnt, how many steps it took. Of two that are about the same the higher counts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub round: u32,
     /// Whether the image was run with these settings.
     #[serde(default, skip_serializing_if = "is_false")]
     pub verified: bool,
@@ -74,6 +84,19 @@ pub struct ProfileSpec {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+impl ProfileSpec {
+    /// Whether it is more than a suggestion.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.approved != Some(false)
+    }
 }
 
 /// Which images: all that is given must match; of a list, one entry.
@@ -108,7 +131,7 @@ pub enum ImageUser {
 }
 
 /// A directory that an image writes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WritablePath {
     /// Absolute.

@@ -87,6 +87,9 @@ mod tests {
             ("writablePaths: [{path: /x, size: big}]", "size of /x"),
             ("capabilities: [SYS_ADMIN]", "spec.capabilities"),
             ("environment: {'A=B': x}", "spec.environment"),
+            ("memory: lots", "spec.memory"),
+            ("approved: false", "spec.approved needs source"),
+            ("round: 1", "spec.round needs source"),
             ("date: soon", "spec.date"),
             ("date: '2027-02-31'", "spec.date"),
         ] {

@@ -56,6 +56,8 @@ struct Rank {
     /// Of the tag's pattern, and of the repository's, the length without wildcards.
     tag: usize,
     repository: usize,
+    /// Of what was learnt step by step, the last.
+    round: u32,
 }
 
 impl ProfileSet {
@@ -131,7 +133,8 @@ fn rank(profile: &Profile, reference: &Reference<'_>, whole: &str, namespace: &s
     let images = &profile.facts.images;
     let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| glob(pattern, text));
     let digest = |digest: &str| images.digests.iter().any(|other| other.eq_ignore_ascii_case(digest));
-    if !(images.namespaces.is_empty() || any(&images.namespaces, namespace))
+    if !profile.facts.is_in_force()
+        || !(images.namespaces.is_empty() || any(&images.namespaces, namespace))
         || !(images.digests.is_empty() || reference.digest.is_some_and(digest))
     {
         return None;
@@ -154,6 +157,7 @@ fn rank(profile: &Profile, reference: &Reference<'_>, whole: &str, namespace: &s
         by_digest: !images.digests.is_empty(),
         tag: tag.unwrap_or(0),
         repository: images.repositories.iter().filter(matches).map(|text| exactness(text)).max()?,
+        round: profile.facts.round,
     })
 }
 
@@ -194,6 +198,15 @@ mod tests {
             ("mine", "match: {repositories: [redis]}"),
             ("theirs", "match: {repositories: [redis], tags: ['8']}, source: built-in"),
             ("learnt", "match: {repositories: [redis, busybox], namespaces: [shop]}, source: learnt"),
+            ("first", "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 1"),
+            (
+                "second",
+                "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 2, approved: true",
+            ),
+            (
+                "third",
+                "match: {repositories: [app], namespaces: [shop]}, source: learnt, round: 3, approved: false",
+            ),
             ("every-box", "match: {repositories: ['*/busybox']}, source: built-in"),
         ]);
         for (image, namespace, expected) in [
@@ -210,6 +223,7 @@ mod tests {
             ("redis:8", "shop", Some("mine")),
             ("busybox", "shop", Some("every-box")),
             ("quay.io/x/busybox", "shop", Some("every-box")),
+            ("app", "shop", Some("second")),
             ("unknown", "", None),
             ("", "", None),
         ] {

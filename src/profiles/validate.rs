@@ -10,6 +10,8 @@ use crate::view::is_quantity;
 
 /// The highest uid and gid that the API server takes.
 const HIGHEST_ID: i64 = 2_147_483_647;
+/// More steps than anything takes.
+const MOST_ROUNDS: u32 = 1000;
 /// More directories than an image ever needs.
 pub(crate) const MOST_PATHS: usize = 32;
 
@@ -19,6 +21,10 @@ pub(super) fn validate(document: &ImageProfile) -> Result<(), String> {
     validate_match(document)?;
     validate_user(document)?;
     validate_paths(document)?;
+    validate_learnt(document)?;
+    if document.spec.memory.as_deref().is_some_and(|memory| !is_quantity(memory)) {
+        return Err("spec.memory is no quantity".to_owned());
+    }
     for name in &document.spec.capabilities {
         if !GIVEN.contains(&name.as_str()) {
             let hint =
@@ -98,6 +104,20 @@ fn validate_paths(document: &ImageProfile) -> Result<(), String> {
             .map_err(|message| format!("spec.writablePaths: {message}"))?;
         if entry.size.as_deref().is_some_and(|size| !is_quantity(size)) {
             return Err(format!("spec.writablePaths: size of {} is no quantity", entry.path));
+        }
+    }
+    Ok(())
+}
+
+/// What only the guard writes.
+fn validate_learnt(document: &ImageProfile) -> Result<(), String> {
+    let spec = &document.spec;
+    if spec.round > MOST_ROUNDS {
+        return Err(format!("spec.round must be at most {MOST_ROUNDS}"));
+    }
+    for (field, given) in [("approved", spec.approved.is_some()), ("round", spec.round != 0)] {
+        if given && spec.source != Origin::Learnt {
+            return Err(format!("spec.{field} needs source `learnt`"));
         }
     }
     Ok(())

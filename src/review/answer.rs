@@ -239,7 +239,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
 
 /// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
 /// one, instead of what is exempted or of what its image cannot live with.
-fn user_namespaces(subject: &Subject<'_, '_>, facts: &Facts<'_>, world: &World<'_>) -> bool {
+pub(crate) fn user_namespaces(subject: &Subject<'_, '_>, facts: &Facts<'_>, world: &World<'_>) -> bool {
     let exempts = |key: &str| key.ends_with(EXEMPT);
     let annotations = || subject.pod.annotations();
     let of_pod = || annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));

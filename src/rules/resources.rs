@@ -14,7 +14,7 @@ use super::{Desk, Meta, Mode, Note, Place, Source};
 use crate::facts::LimitedResource;
 use crate::plan::ResourceEdits;
 use crate::subject::{Slot, Subject};
-use crate::view::{ContainerType, Quantity, ResourceList, compare_doubled, double_quantity};
+use crate::view::{ContainerType, Quantity, ResourceList, compare_doubled, compare_quantities, double_quantity};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -130,7 +130,8 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
             ContainerType::Sidecar => &params.sidecars,
             ContainerType::Ephemeral => continue,
         };
-        edits[number] = wanted(desk.subject, slot, defaults);
+        let known = desk.profile(number).and_then(|profile| profile.facts.memory.as_deref());
+        edits[number] = wanted(desk.subject, slot, defaults, known);
     }
     if let Some(space) = desk.space.clone() {
         quota::spare(desk, space.quota, &mut edits);
@@ -148,8 +149,13 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
     }
 }
 
-/// The defaults for what the container's author left unset.
-fn wanted<'v>(subject: &Subject<'_, '_>, slot: &Slot<'_, '_>, defaults: &'v Defaults) -> Edits<'v> {
+/// The defaults for what the container's author left unset; `memory` is the limit that its image is known to need.
+fn wanted<'v>(
+    subject: &Subject<'_, '_>,
+    slot: &Slot<'_, '_>,
+    defaults: &'v Defaults,
+    memory: Option<&'v str>,
+) -> Edits<'v> {
     let pod = subject.spec.resources.as_ref();
     let own = slot.view.resources.as_ref();
     let (own_requests, own_limits) =
@@ -164,12 +170,18 @@ fn wanted<'v>(subject: &Subject<'_, '_>, slot: &Slot<'_, '_>, defaults: &'v Defa
             continue;
         }
         let written = (resource.of(own_requests), resource.of(own_limits));
-        let (request, limit) =
-            complete(written, resource.default_of(&defaults.requests), resource.default_of(&defaults.limits));
+        let limit = resource.default_of(&defaults.limits);
+        let known = memory.filter(|_| resource == LimitedResource::Memory);
+        let limit = limit.map(|limit| known.filter(|known| is_above(known, limit)).unwrap_or(limit));
+        let (request, limit) = complete(written, resource.default_of(&defaults.requests), limit);
         *resource.edit(&mut edits.requests) = request;
         *resource.edit(&mut edits.limits) = limit;
     }
     edits
+}
+
+fn is_above(a: &str, b: &str) -> bool {
+    compare_quantities(a, b) == Some(Ordering::Greater)
 }
 
 /// What to set beside what is written, so that the request never exceeds the limit.

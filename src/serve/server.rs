@@ -22,6 +22,7 @@ use super::status_page::StatusPage;
 use super::tls::{Beginning, Current, Keeper};
 use super::workers::Workers;
 use crate::cluster::Cluster;
+use crate::guard::run as guard;
 use crate::metrics::Metrics;
 use crate::policy::{PolicySet, Source, Texts};
 use crate::profiles;
@@ -201,11 +202,20 @@ impl Server {
         if let Some(path) = self.settings.profiles.clone() {
             tokio::spawn(files::follow(files::Files::Profiles, Arc::clone(&self.sources), path));
         }
+        let mut guarding = None;
         let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
             watch::start(client, cluster, watches, &self.sources);
             let board = admin.page.as_ref().map(|page| Arc::clone(&page.board));
             let teller = telling::start(client, cluster, watches, &self.metrics, board);
             self.webhook.tells(teller.clone());
+            guarding = guard::start(guard::Means {
+                client: client.clone(),
+                cluster: Arc::clone(cluster),
+                watches: Arc::clone(watches),
+                sources: Arc::clone(&self.sources),
+                teller: teller.clone(),
+                metrics: Arc::clone(&self.metrics),
+            });
             let tell = move |tale| teller.tell(tale);
             tokio::spawn(report::run(client.clone(), Arc::clone(&self.sources), report::own_name(), tell))
         });
@@ -232,6 +242,9 @@ impl Server {
         admin.ready.store(false, Ordering::Relaxed);
         phase.send_replace(Phase::Leaving);
         let leaving = async {
+            if let Some(guarding) = guarding {
+                guarding.leave().await;
+            }
             if let (Some(reporting), Some(Watching { client, .. })) = (&reporting, &self.watching) {
                 reporting.abort();
                 report::leave(client.clone(), Arc::clone(&self.sources), report::own_name()).await;

@@ -23,6 +23,7 @@ use crate::policy::{self, HardeningPolicy, InForce, Policy, PolicyError, PolicyS
 use crate::profiles::{ProfileSet, with_built_in};
 use object::Object;
 pub use object::{Seen, Write};
+pub(crate) use profiles::Learnt;
 use profiles::Profiles;
 pub use shown::{PolicyShown, ProfileShown, ProfilesShown};
 

@@ -19,6 +19,8 @@ pub struct Seen {
     pub generation: i64,
     /// Changes with each write.
     pub resource_version: String,
+    /// When it was last written, but for its status, in seconds since 1970.
+    pub changed: i64,
     /// The policy.
     pub spec: Option<Value>,
     /// What is said of it.
@@ -59,7 +61,7 @@ pub(super) struct Object {
 impl Object {
     /// Takes what was seen; whether the policy is another one now.
     pub(super) fn take(&mut self, name: &str, seen: Seen) -> bool {
-        let Seen { uid, generation, resource_version, spec, status } = seen;
+        let Seen { uid, generation, resource_version, changed: _, spec, status } = seen;
         let same = self.uid == uid && self.generation == generation;
         (self.resource_version, self.status) = (resource_version, status);
         if same {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{ProfileShown, Seen, Sources, State, fingerprint_of};
 use crate::metrics::{PolicyOutcome, PolicySource};
 use crate::policy::PolicyError;
-use crate::profiles::{ImageProfile, parse_object, with_built_in};
+use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec, parse_object, with_built_in};
 
 /// What is known of profiles.
 #[derive(Debug, Default)]
@@ -26,6 +26,19 @@ struct Object {
     generation: i64,
     profile: Option<ImageProfile>,
     refused: bool,
+    resource_version: String,
+    /// When it was last changed, in seconds since 1970.
+    changed: i64,
+}
+
+/// What was learnt of an image, as it is kept in the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Learnt {
+    pub(crate) name: String,
+    pub(crate) spec: ProfileSpec,
+    pub(crate) resource_version: String,
+    /// When it was last changed, in seconds since 1970.
+    pub(crate) changed: i64,
 }
 
 impl Profiles {
@@ -90,6 +103,8 @@ impl Sources {
     pub(crate) fn apply_profile(&self, name: &str, seen: &Seen) {
         let mut state = self.lock();
         let object = state.profiles.objects.entry(name.to_owned()).or_default();
+        object.resource_version.clone_from(&seen.resource_version);
+        object.changed = seen.changed;
         if object.uid == seen.uid && object.generation == seen.generation {
             return;
         }
@@ -127,6 +142,43 @@ impl Sources {
             self.metrics.profile_loads.count(PolicySource::Objects, PolicyOutcome::Gone);
             self.assemble_profiles(&mut state);
         }
+    }
+
+    /// What was learnt of these images and no others: what is in force, and what waits for somebody's word.
+    pub(crate) fn learnt(&self, images: &ImageMatch) -> Vec<Learnt> {
+        let state = self.lock();
+        let learnt = state.profiles.objects.iter().filter_map(|(name, object)| {
+            let spec = &object.profile.as_ref()?.spec;
+            (spec.source == Origin::Learnt && spec.images == *images).then(|| Learnt {
+                name: name.clone(),
+                spec: spec.clone(),
+                resource_version: object.resource_version.clone(),
+                changed: object.changed,
+            })
+        });
+        learnt.collect()
+    }
+
+    /// The images of learnt profiles in force by which something stands on a lower rung, and no user is known.
+    pub(crate) fn lowered(&self) -> Vec<ImageMatch> {
+        let state = self.lock();
+        let specs = state.profiles.objects.values().filter_map(|object| Some(&object.profile.as_ref()?.spec));
+        let lowered = specs.filter(|spec| {
+            spec.source == Origin::Learnt
+                && spec.is_in_force()
+                && spec.posture.is_some()
+                && spec.user.is_none()
+        });
+        lowered.map(|spec| spec.images.clone()).collect()
+    }
+
+    /// How many profiles were learnt: in a namespace, and in all.
+    pub(crate) fn count_learnt(&self, namespace: &str) -> (usize, usize) {
+        let state = self.lock();
+        let specs = state.profiles.objects.values().filter_map(|object| Some(&object.profile.as_ref()?.spec));
+        let learnt: Vec<&ProfileSpec> = specs.filter(|spec| spec.source == Origin::Learnt).collect();
+        let here = learnt.iter().filter(|spec| spec.images.namespaces == [namespace]);
+        (here.count(), learnt.len())
     }
 
     /// The custom resources that are known.
@@ -170,6 +222,7 @@ mod tests {
             uid: "u".to_owned(),
             generation,
             resource_version: String::new(),
+            changed: 0,
             spec: Some(spec),
             status: PolicyStatus::default(),
         }

@@ -47,10 +47,16 @@ impl From<DynamicObject> for Seen {
         let mut data = object.data;
         let mut take = |field: &str| data.get_mut(field).map(serde_json::Value::take);
         let (spec, status) = (take("spec"), take("status"));
+        let fields = object.metadata.managed_fields.iter().flatten();
+        let times =
+            fields.filter(|entry| entry.subresource.is_none()).filter_map(|entry| entry.time.as_ref());
+        let times = times.chain(&object.metadata.creation_timestamp);
+        let changed = times.map(|time| time.0.as_second()).max().unwrap_or_default();
         Self {
             uid: object.metadata.uid.unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
             resource_version: object.metadata.resource_version.unwrap_or_default(),
+            changed,
             spec,
             // One that cannot be read is written anew.
             status: status.and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default(),

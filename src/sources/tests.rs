@@ -12,6 +12,7 @@ fn seen(generation: i64, spec: Value) -> Seen {
         uid: "u".to_owned(),
         generation,
         resource_version: generation.to_string(),
+        changed: 0,
         spec: Some(spec),
         status: PolicyStatus::default(),
     }

@@ -40,6 +40,16 @@ pub enum Reason {
     TokenMissing,
     /// A HardeningPolicy is wrong; its last good version stays in force.
     PolicyRefused,
+    /// A hardened pod fails, and something may help once it is approved.
+    RemedySuggested,
+    /// A hardened pod fails, and something was put in force that may help.
+    RemedyInForce,
+    /// A hardened pod fails, and nothing is known that would help.
+    NoRemedy,
+    /// A PodDisruptionBudget keeps a failing pod from being evicted.
+    EvictionRefused,
+    /// The guard has done as much as it may in an hour.
+    GuardStopped,
 }
 
 impl Reason {
@@ -51,14 +61,19 @@ impl Reason {
             Self::ExemptionExpired => "ExemptionExpired",
             Self::TokenMissing => "TokenMissing",
             Self::PolicyRefused => "PolicyRefused",
+            Self::RemedySuggested => "RemedySuggested",
+            Self::RemedyInForce => "RemedyInForce",
+            Self::NoRemedy => "NoRemedy",
+            Self::EvictionRefused => "EvictionRefused",
+            Self::GuardStopped => "GuardStopped",
         }
     }
 
     /// The same is told again after so many seconds at the earliest. The API server keeps Events for an hour.
     const fn interval(self) -> i64 {
         match self {
-            Self::ExemptionRefused | Self::NotHardened | Self::TokenMissing | Self::PolicyRefused => 3600,
             Self::ExemptionExpiring | Self::ExemptionExpired => 24 * 3600,
+            _ => 3600,
         }
     }
 }

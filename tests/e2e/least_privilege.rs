@@ -1,5 +1,7 @@
 //! `manifests/base/role.yaml` is enough, and none of it is too much.
 
+pub(crate) mod failing;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,6 +104,24 @@ pub(crate) async fn account(cluster: &Cluster, name: &str, grants: &[Grant]) -> 
     cluster.kubeconfig(name)
 }
 
+/// Lets an account hold the guard's Lease in a namespace, as the manifests let it in theirs.
+pub(crate) async fn may_lead(cluster: &Cluster, namespace: &str, name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base/guard.yaml");
+    let text = std::fs::read_to_string(path).expect("the role");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    for mut object in objects {
+        let plural = format!("{}s", object["kind"].as_str().expect("a kind").to_lowercase());
+        object["metadata"]["namespace"] = json!(namespace);
+        if object["kind"] == "RoleBinding" {
+            object["subjects"][0]["name"] = json!(name);
+            object["subjects"][0]["namespace"] = json!(NAMESPACE);
+        }
+        let created =
+            cluster.api(ADMIN).create(&format!("{RBAC}/namespaces/{namespace}/{plural}"), &object).await;
+        created.unwrap_or_else(|refused| panic!("{}", refused.message));
+    }
+}
+
 /// What shows that a grant is missing.
 #[derive(Debug)]
 enum Shows {
@@ -113,6 +133,8 @@ enum Shows {
     Events,
     /// In the metrics, once a pod with an exemption was reviewed: the API server did not say who may exempt.
     Access,
+    /// In the log, once pods fail in a namespace where this server heals.
+    Guard(String),
     /// In the log, once a policy came: its status could not be written.
     Status,
     /// An Event is about an object of this kind, not about the workload above it.
@@ -124,6 +146,11 @@ fn shows(grant: &Grant) -> Shows {
     match (grant.resource.as_str(), grant.verb.as_str()) {
         ("replicasets", "get") => Shows::Below("ReplicaSet"),
         ("jobs", "get") => Shows::Below("Job"),
+        ("statefulsets" | "daemonsets" | "replicationcontrollers", "get")
+        | ("imageprofiles", "create" | "patch")
+        | ("pods/eviction", "create") => {
+            Shows::Guard(format!("cannot {} resource \\\"{}\\\"", grant.verb, grant.resource))
+        }
         ("events", "create") => Shows::Events,
         ("subjectaccessreviews", "create") => Shows::Access,
         ("pods", verb @ ("list" | "watch")) => Shows::Log(format!("cannot {verb} resource \\\"pods\\\"")),
@@ -154,12 +181,33 @@ spec: {exemptions: {authorization: rbac}}
 impl Server {
     /// With the rights of an account of its own.
     async fn start(cluster: &Cluster, name: &str, grants: &[Grant]) -> Self {
+        Self::start_with(cluster, name, grants, POLICY, &[]).await
+    }
+
+    /// One that heals in a namespace of its own, and where there is something to heal.
+    async fn start_guard(cluster: &Cluster, name: &str, grants: &[Grant]) -> Self {
+        failing::workloads(cluster, name).await;
+        let lease = format!("POD_NAMESPACE={name}");
+        let server = Self::start_with(cluster, name, grants, &failing::policy(name), &[&lease]).await;
+        may_lead(cluster, name, name).await;
+        server
+    }
+
+    async fn start_with(
+        cluster: &Cluster,
+        name: &str,
+        grants: &[Grant],
+        policies: &str,
+        environment: &[&str],
+    ) -> Self {
         let kubeconfig = account(cluster, name, grants).await;
         let [listen, admin] = free_ports();
         let files = cluster.authority().issue(name, cluster.folder());
         let policy = cluster.folder().join(format!("{name}.yaml"));
-        std::fs::write(&policy, POLICY).expect("a policy file");
-        let args = [
+        std::fs::write(&policy, policies).expect("a policy file");
+        let mut args: Vec<String> = environment.iter().map(|variable| (*variable).to_owned()).collect();
+        args.extend([
+            env!("CARGO_BIN_EXE_pod-hardener").to_owned(),
             "serve".to_owned(),
             format!("--listen=127.0.0.1:{listen}"),
             format!("--admin=127.0.0.1:{admin}"),
@@ -169,9 +217,8 @@ impl Server {
             format!("--policy={}", policy.display()),
             "--log-level=debug".to_owned(),
             "--log-format=json".to_owned(),
-        ];
-        let process =
-            Process::start(name, Path::new(env!("CARGO_BIN_EXE_pod-hardener")), &args, cluster.folder());
+        ]);
+        let process = Process::start(name, Path::new("/usr/bin/env"), &args, cluster.folder());
         let (log, name) = (cluster.folder().join(format!("{name}.log")), name.to_owned());
         Self { name, process, listen, admin, log }
     }
@@ -220,7 +267,7 @@ impl Server {
                     if line.starts_with(&format!("[-] watch {kind}: not listed: ")) && line.contains("forbidden"));
                 (text, is_shown)
             }
-            Shows::Log(needle) => self.logs(needle).await?,
+            Shows::Log(needle) | Shows::Guard(needle) => self.logs(needle).await?,
             Shows::Status => {
                 // Anew, so that every server has something to say of it.
                 let _ = cluster.api(ADMIN).delete(&format!("{POLICIES}/of-nobody")).await;
@@ -309,13 +356,30 @@ async fn every_verb_is_needed(fixture: Arc<Fixture>) {
     })
     .await;
     whole.process.stop();
+    let guard = Server::start_guard(&cluster, "guard", &all).await;
+    until_ok("it heals", async || {
+        let (text, healed) = guard.logs("a failing pod was evicted").await?;
+        if healed { Ok(()) } else { Err(text) }
+    })
+    .await;
+    assert!(
+        !guard.logs("the guard could not go on").await.expect("a log").1,
+        "{}",
+        guard.process.last_lines()
+    );
+    guard.process.stop();
 
     let mut number = 0;
     for some in all.chunks(AT_ONCE) {
         let mut servers = Vec::new();
         for left_out in some {
             let rest: Vec<Grant> = all.iter().filter(|grant| *grant != left_out).cloned().collect();
-            servers.push((left_out, Server::start(&cluster, &format!("without-{number}"), &rest).await));
+            let name = format!("without-{number}");
+            let server = match shows(left_out) {
+                Shows::Guard(_) => Server::start_guard(&cluster, &name, &rest).await,
+                _ => Server::start(&cluster, &name, &rest).await,
+            };
+            servers.push((left_out, server));
             number += 1;
         }
         for (left_out, server) in &servers {

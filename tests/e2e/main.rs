@@ -37,6 +37,7 @@ mod ephemeral;
 mod exemptions;
 mod fixture;
 mod generated;
+mod guard;
 mod helm;
 mod installation;
 mod installed;
@@ -133,6 +134,7 @@ fn tests() -> Vec<Test> {
         deployment::tests(),
         ephemeral::tests(),
         exemptions::tests(),
+        guard::tests(),
         helm::tests(),
         installation::tests(),
         limits::tests(),

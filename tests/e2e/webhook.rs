@@ -42,19 +42,25 @@ pub(crate) struct Settings<'a> {
 
 impl Webhook {
     pub(crate) async fn start(cluster: &Cluster, settings: Settings<'_>) -> Self {
+        Self::start_in(cluster, settings, &[]).await
+    }
+
+    /// With these variables in its environment, such as `NAME=value`.
+    pub(crate) async fn start_in(cluster: &Cluster, settings: Settings<'_>, environment: &[&str]) -> Self {
         let name = settings.name;
         let [port, admin] = free_ports();
         let files = cluster.authority().issue(name, cluster.folder());
-        let mut words = vec![
+        let mut words: Vec<String> = environment.iter().map(|variable| (*variable).to_owned()).collect();
+        words.extend([
+            env!("CARGO_BIN_EXE_pod-hardener").to_owned(),
             "serve".to_owned(),
             format!("--listen=127.0.0.1:{port}"),
             format!("--admin=127.0.0.1:{admin}"),
             format!("--tls-cert={}", files.certificate.display()),
             format!("--tls-key={}", files.key.display()),
-        ];
+        ]);
         words.extend(settings.args);
-        let program = Path::new(env!("CARGO_BIN_EXE_pod-hardener"));
-        let process = Process::start(name, program, &words, cluster.folder());
+        let process = Process::start(name, Path::new("/usr/bin/env"), &words, cluster.folder());
         let webhook = Self { process, port, admin };
         until(&format!("the webhook {name} is ready"), async || {
             webhook.process.assert_running();

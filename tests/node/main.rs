@@ -30,6 +30,7 @@ mod certificates;
 mod cluster;
 mod faults;
 mod fixture;
+mod guard;
 mod hardened;
 mod installation;
 mod load;
@@ -106,10 +107,17 @@ where
 
 fn tests() -> Vec<Test> {
     // What breaks things comes last.
-    [hardened::tests(), installation::tests(), workloads::tests(), release::tests(), faults::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        hardened::tests(),
+        installation::tests(),
+        workloads::tests(),
+        guard::tests(),
+        release::tests(),
+        faults::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn main() -> ExitCode {

@@ -14,7 +14,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::taken;
-use crate::certificates::{CONFIGURATION, LEASE, SECRET};
+use crate::certificates::{CONFIGURATION, SECRET};
+use crate::leader::Office;
 
 /// The label of the webhook's pods, in all that is shipped to install it.
 const PODS: &str = "app.kubernetes.io/name=pod-hardener";
@@ -92,7 +93,7 @@ pub(super) async fn read(client: &Client, unread: &mut Vec<String>) -> Server {
     let pods = Api::<Pod>::namespaced(client.clone(), &namespace);
     let listed = pods.list(&ListParams::default().labels(PODS)).await.map(|pods| pods.items);
     server.replicas = taken("the webhook's pods", listed, unread).into_iter().map(replica).collect();
-    let lease = Api::<Lease>::namespaced(client.clone(), &namespace).get_opt(LEASE).await;
+    let lease = Api::<Lease>::namespaced(client.clone(), &namespace).get_opt(Office::Certificates.lease()).await;
     let lease = taken("the Lease", lease, unread);
     server.certificate_leader = lease.and_then(|lease| lease.spec?.holder_identity);
     let secret = Api::<Secret>::namespaced(client.clone(), &namespace).get_opt(SECRET).await;

@@ -25,6 +25,7 @@ pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
     Ok(vec![
         page("crd", &where_it_is(".Values.crd.install", definition), &of_definition())?,
         page("role", &source("base/role.yaml")?, &role)?,
+        page("guard-rbac", &source("base/guard.yaml")?, &of_guard())?,
         page("certificates-rbac", &self_managed, &of_self_managed())?,
         page("status-page-rbac", &status_page, &of_status_page())?,
         page("webhook", &source("base/webhook.yaml")?, &of_webhooks())?,
@@ -97,6 +98,10 @@ fn of_status_page() -> [Change; 3] {
         after("metadata:\n  name: pod-hardener-status-viewer\n", LABELS),
         (NAMESPACE[0], NAMESPACE[1].to_owned()),
     ]
+}
+
+fn of_guard() -> [Change; 2] {
+    [after("metadata:\n  name: pod-hardener-guard\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
 }
 
 fn of_webhooks() -> [Change; 6] {

@@ -17,11 +17,11 @@ use time::format_description::well_known::Rfc2822;
 
 /// What time the API server said that it was, and when.
 #[derive(Debug, Default)]
-pub(super) struct Clock(Mutex<Option<(OffsetDateTime, Instant)>>);
+pub(crate) struct Clock(Mutex<Option<(OffsetDateTime, Instant)>>);
 
 impl Clock {
     /// What time it is there; before the first answer, here.
-    pub(super) fn now(&self) -> OffsetDateTime {
+    pub(crate) fn now(&self) -> OffsetDateTime {
         let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.map_or_else(OffsetDateTime::now_utc, |(time, at)| time + at.elapsed())
     }
@@ -31,7 +31,7 @@ impl Clock {
     }
 
     /// Sends a request, and takes the time from its answer.
-    pub(super) async fn request<T: DeserializeOwned>(
+    pub(crate) async fn request<T: DeserializeOwned>(
         &self,
         client: &Client,
         request: hyper::Request<Vec<u8>>,

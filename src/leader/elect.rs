@@ -12,22 +12,23 @@ use kube::core::Request;
 use kube::{Client, Error, Resource as _};
 use tokio::sync::watch;
 
-use super::LEASE;
+use super::Office;
 use super::clock::Clock;
 use super::lease::{Act, Election};
 use crate::metrics::{CertificateWrite, Metrics};
 use crate::sources::report::own_name;
 
 /// Until when this replica leads; `None`: it does not.
-pub(super) type Leads = watch::Receiver<Option<Instant>>;
+pub(crate) type Leads = watch::Receiver<Option<Instant>>;
 
 /// Whether it leads now.
-pub(super) fn is_now(leads: &Leads) -> bool {
+pub(crate) fn is_now(leads: &Leads) -> bool {
     leads.borrow().is_some_and(|until| Instant::now() < until)
 }
 
 /// Takes part in the election.
-pub(super) struct Elector {
+pub(crate) struct Elector {
+    office: Office,
     client: Client,
     requests: Request,
     election: Election,
@@ -41,7 +42,8 @@ pub(super) struct Elector {
 }
 
 impl Elector {
-    pub(super) fn new(
+    pub(crate) fn new(
+        office: Office,
         client: Client,
         namespace: String,
         lasts: Duration,
@@ -51,6 +53,7 @@ impl Elector {
         // A container that starts again in its pod is another one.
         let random = std::hash::RandomState::new().build_hasher().finish();
         Self {
+            office,
             client,
             requests: Request::new(Lease::url_path(&(), Some(&namespace))),
             election: Election::new(format!("{}_{random:016x}", own_name()), lasts),
@@ -63,12 +66,12 @@ impl Elector {
         }
     }
 
-    pub(super) fn leads(&self) -> Leads {
+    pub(crate) fn leads(&self) -> Leads {
         self.leads.subscribe()
     }
 
     /// Until it is told to stop: then the next one may lead at once.
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             let asked = tokio::time::timeout(self.election.every() * 2, self.look()).await;
             let failed = match asked {
@@ -129,7 +132,8 @@ impl Elector {
     }
 
     async fn get(&self) -> Result<Option<Lease>, Error> {
-        let request = self.requests.get(LEASE, &GetParams::default()).map_err(Error::BuildRequest)?;
+        let request =
+            self.requests.get(self.office.lease(), &GetParams::default()).map_err(Error::BuildRequest)?;
         match self.clock.request(&self.client, request).await {
             Ok(lease) => Ok(Some(lease)),
             Err(Error::Api(status)) if status.code == 404 => Ok(None),
@@ -142,27 +146,30 @@ impl Elector {
         let params = PostParams::default();
         let request = if act == Act::Create {
             lease.metadata.resource_version = None;
-            lease.metadata.name = Some(LEASE.to_owned());
+            lease.metadata.name = Some(self.office.lease().to_owned());
             lease.metadata.namespace = Some(self.namespace.clone());
             let body = serde_json::to_vec(&lease).map_err(Error::SerdeError)?;
             self.requests.create(&params, body)
         } else {
             let body = serde_json::to_vec(&lease).map_err(Error::SerdeError)?;
-            self.requests.replace(LEASE, &params, body)
+            self.requests.replace(self.office.lease(), &params, body)
         };
         self.clock.request(&self.client, request.map_err(Error::BuildRequest)?).await
     }
 
     /// Says whether this replica leads, and why nothing can be known of it.
     fn said(&mut self, failed: Option<String>) {
+        let lease = self.office.lease();
         match &failed {
             Some(error) => {
-                self.metrics.certificate_write_failures.count(CertificateWrite::Lease);
+                if self.office == Office::Certificates {
+                    self.metrics.certificate_write_failures.count(CertificateWrite::Lease);
+                }
                 if !self.failing {
-                    tracing::warn!(error, "the Lease cannot be held: {LEASE}");
+                    tracing::warn!(error, "the Lease cannot be held: {lease}");
                 }
             }
-            None if self.failing => tracing::info!("the Lease can be held again: {LEASE}"),
+            None if self.failing => tracing::info!("the Lease can be held again: {lease}"),
             None => {}
         }
         self.failing = failed.is_some();
@@ -173,11 +180,12 @@ impl Elector {
     fn publish(&mut self, until: Option<Instant>) {
         let before = self.leads.send_replace(until);
         if before.is_some() != until.is_some() {
-            self.metrics.certificate_leader(until.is_some());
+            self.office.measure(&self.metrics, until.is_some());
+            let duty = self.office.duty();
             if until.is_some() {
-                tracing::info!("this replica manages the certificates");
+                tracing::info!("this replica {duty}");
             } else {
-                tracing::info!("this replica does not manage the certificates any more");
+                tracing::info!("it is not this replica any more that {duty}");
             }
         }
     }
@@ -188,7 +196,7 @@ impl Elector {
         spec.holder_identity = None;
         spec.lease_duration_seconds = Some(1);
         let body = serde_json::to_vec(&lease).map_err(Error::SerdeError)?;
-        let request = self.requests.replace(LEASE, &PostParams::default(), body);
+        let request = self.requests.replace(self.office.lease(), &PostParams::default(), body);
         let request = request.map_err(Error::BuildRequest)?;
         self.clock.request::<Lease>(&self.client, request).await.map(drop)
     }

@@ -1,0 +1,141 @@
+//! Why a container came to its end, from what its status says and from nothing else.
+//!
+//! What the table does not know is unexplained. A message is written by the workload, so the most that believing it can
+//! do is what [`super::remedy`] allows.
+
+mod path;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use super::Cause;
+use crate::rules::{RuleId, RuleSet};
+use table::{Path, Row, TABLE, Where};
+
+/// So much of a message is looked at, from its end, in bytes: the kubelet keeps 4096 of a file and 2048 of a log.
+const LONGEST: usize = 4096;
+
+/// How a container came to its end, or why it was not started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Death<'a> {
+    /// `Error`, `OOMKilled`, `CreateContainerConfigError`, …
+    pub reason: &'a str,
+    /// `None` while it waits to be started.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it, where the runtime says so.
+    pub signal: Option<i32>,
+    /// What the runtime says, or the program: its termination message, or the end of its log.
+    pub message: &'a str,
+}
+
+/// Why it came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// In a word.
+    pub cause: Cause,
+    /// The directory that it should have been able to write to, where it named one.
+    pub directory: Option<String>,
+}
+
+impl Explained {
+    const fn of(cause: Cause) -> Self {
+        Self { cause, directory: None }
+    }
+}
+
+/// Reasons with which a runtime says that the program itself could not be started.
+const NOT_STARTED: [&str; 5] =
+    ["StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "PostStartHookError"];
+
+/// Explains an end of a container to which these rules were applied.
+#[must_use]
+pub fn classify(death: &Death<'_>, applied: RuleSet) -> Explained {
+    if death.reason == "OOMKilled" {
+        return only_by(Cause::OutOfMemory, &[RuleId::resources], applied);
+    }
+    let lower = death.message.to_ascii_lowercase();
+    if death.reason == "CreateContainerConfigError" {
+        let cause = if lower.contains("has non-numeric user") {
+            Cause::NamedUser
+        } else if lower.contains("image will run as root") {
+            Cause::RootImage
+        } else {
+            Cause::Unexplained
+        };
+        return only_by(cause, &[RuleId::run_as_non_root], applied);
+    }
+    if let Some(explained) = by_message(tail(death.message), applied) {
+        // A program that its user may not even read is helped by no writable directory.
+        let started = !NOT_STARTED.contains(&death.reason);
+        return Explained { directory: explained.directory.filter(|_| started), ..explained };
+    }
+    if is_silent(death) {
+        const LOWERED: [RuleId; 3] =
+            [RuleId::run_as_non_root, RuleId::capabilities, RuleId::read_only_root_filesystem];
+        return only_by(Cause::Silent, &LOWERED, applied);
+    }
+    Explained::of(Cause::Unexplained)
+}
+
+fn only_by(cause: Cause, by: &[RuleId], applied: RuleSet) -> Explained {
+    let may_be = by.iter().any(|rule| applied.contains(*rule));
+    Explained::of(if may_be { cause } else { Cause::Unexplained })
+}
+
+/// It ended well and should not have ended, or badly without a word. Who was killed may not have had the time for one.
+fn is_silent(death: &Death<'_>) -> bool {
+    let killed = death.signal.is_some_and(|signal| signal != 0);
+    match death.exit_code {
+        Some(0) => true,
+        Some(1..=127) => death.message.trim().is_empty() && !killed && death.reason == "Error",
+        _ => false,
+    }
+}
+
+/// The end of a message, cut between characters.
+pub(super) fn tail(message: &str) -> &str {
+    let mut start = message.len().saturating_sub(LONGEST);
+    while !message.is_char_boundary(start) {
+        start += 1;
+    }
+    &message[start..]
+}
+
+fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
+    let whole = message.to_ascii_lowercase();
+    let rows = TABLE.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
+    let rows: Vec<&Row> = rows.collect();
+    let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
+    let last = message.lines().rev().find_map(fits)?;
+    let cause = last.cause;
+    // What was said first may name the directory, and what was said last only the cause.
+    let directory = message.lines().rev().find_map(|line| {
+        let row = fits(line).filter(|row| row.cause == cause && row.path == Path::Inside)?;
+        let (at, end) = row.at(line, &whole)?;
+        path::directory(line, at, end)
+    });
+    // Node writes the path on a line of its own, where it closes with what it knows of an error.
+    let apart = || message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
+    let inside = last.path == Path::Inside;
+    let directory = directory.or_else(|| path::directory(apart().filter(|_| inside)?, 0, 0));
+    Some(Explained { cause, directory })
+}
+
+impl Row {
+    /// Where the phrase stands in a line that this row is about.
+    fn at(&self, line: &str, whole: &str) -> Option<(usize, usize)> {
+        // Only ASCII changes, so places stay.
+        let lower = line.to_ascii_lowercase();
+        let found = self.phrases.iter().filter_map(|phrase| Some((lower.find(phrase)?, phrase.len())));
+        let (at, length) = found.max()?;
+        let (text, may_name) = match self.where_ {
+            Where::Line => (lower.as_str(), true),
+            Where::LineWithoutPath => (lower.as_str(), false),
+            Where::Anywhere => (whole, true),
+            Where::AnywhereWithoutPath => (whole, false),
+        };
+        let without_path = may_name || !path::is_named(line);
+        let with = self.with.is_empty() || self.with.iter().any(|word| text.contains(word));
+        (without_path && with).then_some((at, at + length))
+    }
+}

@@ -1,0 +1,190 @@
+//! The table: which words mean what, and which rules can have brought it about.
+
+use crate::guard::Cause;
+use crate::rules::RuleId::{self, capabilities, read_only_root_filesystem, run_as_non_root};
+
+/// One line of the table. All words are in lower case.
+pub(super) struct Row {
+    pub(super) cause: Cause,
+    /// One of these must be in the line; a path is looked for around it.
+    pub(super) phrases: &'static [&'static str],
+    /// One of these as well, where there are any.
+    pub(super) with: &'static [&'static str],
+    pub(super) where_: Where,
+    pub(super) path: Path,
+    /// One of these must have been applied.
+    pub(super) by: &'static [RuleId],
+}
+
+/// Where `with` is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Where {
+    /// In the same line.
+    Line,
+    /// In the same line, which names no path: a socket with a path has no port.
+    LineWithoutPath,
+    /// Anywhere in the message: Python and Node name the call on another line than the error.
+    Anywhere,
+    /// Anywhere, where the line names no path.
+    AnywhereWithoutPath,
+}
+
+/// What a path in the line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Path {
+    /// Of no use.
+    Ignored,
+    /// Something in the directory that must be writable.
+    Inside,
+}
+
+const DENIED: &[&str] =
+    &["permission denied", "eacces", "permissiondenied", "errno 13", "access is denied", "accessdenied"];
+const NOT_PERMITTED: &[&str] = &["operation not permitted", "not permitted", "eperm", "errno 1]"];
+const IDENTITY: &[RuleId] = &[run_as_non_root, capabilities];
+
+/// The first row that fits counts; of a message the last line that one fits.
+pub(super) const TABLE: &[Row] = &[
+    Row {
+        cause: Cause::LowPort,
+        phrases: DENIED,
+        with: &["bind", "listen"],
+        where_: Where::LineWithoutPath,
+        path: Path::Ignored,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::LowPort,
+        phrases: DENIED,
+        with: &[".bind(", "server_bind", "syscall: 'listen'", "syscall: 'bind'"],
+        where_: Where::AnywhereWithoutPath,
+        path: Path::Ignored,
+        by: IDENTITY,
+    },
+    // Who owns a directory may do that.
+    Row {
+        cause: Cause::Ownership,
+        phrases: NOT_PERMITTED,
+        with: &["chmod", "changing permissions", "change permissions", "set permissions"],
+        where_: Where::Line,
+        path: Path::Inside,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::Ownership,
+        phrases: NOT_PERMITTED,
+        with: &[".chmod(", "syscall: 'chmod'"],
+        where_: Where::Anywhere,
+        path: Path::Inside,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::Ownership,
+        phrases: NOT_PERMITTED,
+        with: &[".chown(", "syscall: 'chown'", ".lchown(", "syscall: 'lchown'"],
+        where_: Where::Anywhere,
+        path: Path::Ignored,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::Ownership,
+        phrases: NOT_PERMITTED,
+        with: &[
+            "chown",
+            "changing ownership",
+            "change owner",
+            "change ownership",
+            "changing group",
+            "chgrp",
+            "set owner",
+        ],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::SetUser,
+        phrases: &["operation not permitted", "not permitted", "eperm", "errno 1]", "permission denied"],
+        with: &[
+            "setuid",
+            "setgid",
+            "seteuid",
+            "setegid",
+            "setreuid",
+            "setregid",
+            "setresuid",
+            "setresgid",
+            "setgroups",
+            "initgroups",
+            "set_eugid",
+            "failed switching to",
+            "gosu",
+            "su-exec",
+            "setpriv",
+            "drop privileges",
+            "set gid",
+            "set uid",
+            "set user id",
+            "set group id",
+            "set groups",
+            "change to user",
+            "switch to user",
+            "cannot set groups",
+            "effective gid",
+            "effective uid",
+            "chroot",
+            "su: ",
+        ],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::SetUser,
+        phrases: NOT_PERMITTED,
+        with: &[
+            ".setuid(",
+            ".setgid(",
+            ".setgroups(",
+            ".initgroups(",
+            ".setresuid(",
+            "syscall: 'setuid'",
+            "syscall: 'setgid'",
+            "syscall: 'setgroups'",
+            "syscall: 'initgroups'",
+        ],
+        where_: Where::Anywhere,
+        path: Path::Ignored,
+        by: IDENTITY,
+    },
+    Row {
+        cause: Cause::FileCapability,
+        phrases: &["operation not permitted"],
+        with: &["exec ", "exec:", "execve", "/bin/", "/sbin/"],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: &[capabilities],
+    },
+    Row {
+        cause: Cause::ReadOnly,
+        phrases: &[
+            "read-only file system",
+            "read-only filesystem",
+            "readonlyfilesystem",
+            "erofs",
+            "errno 30",
+        ],
+        with: &[],
+        where_: Where::Line,
+        path: Path::Inside,
+        by: &[read_only_root_filesystem],
+    },
+    Row {
+        cause: Cause::Permission,
+        phrases: DENIED,
+        with: &[],
+        where_: Where::Line,
+        path: Path::Inside,
+        by: IDENTITY,
+    },
+];

@@ -1,0 +1,174 @@
+use super::*;
+use crate::guard::pods::tests::failing;
+use crate::policy::{Policy, Preset};
+use crate::posture::Posture;
+use crate::profiles::Profile;
+use crate::rules::RuleSet;
+
+const READ_ONLY: &str = "open /data/x: read-only file system";
+
+fn standing() -> Standing {
+    Standing {
+        image: "app:1".to_owned(),
+        applied: RuleSet::all(),
+        posture: Posture::Full,
+        floor: Posture::Safe,
+        mounts: Vec::new(),
+        profile: None,
+        policy: Policy::from(Preset::Restricted),
+    }
+}
+
+fn terms(mode: GuardMode) -> GuardPolicy {
+    GuardPolicy { mode, ..GuardPolicy::default() }
+}
+
+fn decided(message: &str, standing: &Standing, terms: &GuardPolicy, learnt: &[Learnt]) -> Decision {
+    let failure = failing(1, message);
+    decide(&Situation {
+        failure: &failure,
+        standing,
+        terms,
+        learnt,
+        image_user: None,
+        workload: "Deployment/web",
+        date: "2027-01-31",
+    })
+}
+
+fn written(decision: Decision) -> Change {
+    match decision {
+        Decision::Write(change) => *change,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What was learnt by a change, long before the failing pod was made.
+fn kept(change: &Change, approved: Option<bool>) -> Learnt {
+    let mut spec = change.profile.spec.clone();
+    spec.approved = approved.or(spec.approved);
+    Learnt { name: change.profile.metadata.name.clone(), spec, resource_version: "5".to_owned(), changed: 0 }
+}
+
+fn left(decision: &Decision) -> Outcome {
+    match decision {
+        Decision::Leave { outcome, .. } => *outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_suggestion_waits_and_its_approval_makes_the_next_one_another() {
+    let (standing, terms) = (standing(), terms(GuardMode::Suggest));
+    let first = written(decided(READ_ONLY, &standing, &terms, &[]));
+    assert_eq!(first.profile.spec.approved, Some(false));
+    assert_eq!(
+        (first.cause, first.help, first.resource_version.as_deref()),
+        (Cause::ReadOnly, Help::Path, None)
+    );
+    let name = &first.profile.metadata.name;
+    assert!(first.note.contains(&format!("profiles approve {name}")), "{}", first.note);
+    let waiting = kept(&first, None);
+    let again = decided(READ_ONLY, &standing, &terms, std::slice::from_ref(&waiting));
+    assert_eq!(left(&again), Outcome::Known);
+    // Something else: beside it in the same suggestion.
+    let more = written(decided("chown /x: operation not permitted", &standing, &terms, &[waiting]));
+    assert_eq!(more.resource_version.as_deref(), Some("5"));
+    assert_eq!(more.profile.spec.posture, Some(Posture::Isolated));
+    assert_eq!(more.profile.spec.writable_paths.as_ref().map(Vec::len), Some(1));
+    // Approved: what comes then is another object, so that what is in force stays so.
+    let approved = kept(&first, Some(true));
+    let next = written(decided("open /y/x: read-only file system", &standing, &terms, &[approved.clone()]));
+    assert_eq!(next.resource_version, None);
+    assert_ne!(next.profile.metadata.name, *name);
+    assert!(next.profile.spec.round > approved.spec.round);
+    assert_eq!(next.profile.spec.writable_paths.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn healing_puts_in_force_and_goes_on_in_one_object() {
+    let (standing, terms) = (standing(), terms(GuardMode::Heal));
+    let first = written(decided(READ_ONLY, &standing, &terms, &[]));
+    assert_eq!((first.profile.spec.approved, first.profile.spec.round), (Some(true), 1));
+    let learnt = kept(&first, None);
+    let next = written(decided(READ_ONLY, &standing, &terms, std::slice::from_ref(&learnt)));
+    assert_eq!((next.help, next.profile.spec.round), (Help::Posture, 2), "the path did not help");
+    assert_eq!(next.profile.metadata.name, first.profile.metadata.name);
+    assert_eq!(next.resource_version.as_deref(), Some("5"));
+    // A pod that was made before what is in force.
+    let older = Learnt { changed: 2_000_000_000, ..learnt };
+    let evict = Decision::Evict { not_before: 2_000_000_000 + SETTLE + 1 };
+    assert_eq!(decided(READ_ONLY, &standing, &terms, std::slice::from_ref(&older)), evict);
+    let suggests = GuardPolicy { mode: GuardMode::Suggest, ..terms.clone() };
+    assert_eq!(left(&decided(READ_ONLY, &standing, &suggests, &[older])), Outcome::Known);
+    // A suggestion that nobody approved is put in force.
+    let waiting = kept(&first, Some(false));
+    let change = written(decided(READ_ONLY, &standing, &terms, &[waiting]));
+    assert_eq!(change.profile.spec.approved, Some(true));
+}
+
+#[test]
+fn what_is_left_alone() {
+    let (mut standing, mut terms) = (standing(), terms(GuardMode::Heal));
+    assert_eq!(left(&decided("no such host", &standing, &terms, &[])), Outcome::Unexplained);
+    assert!(matches!(decided("", &standing, &terms, &[]), Decision::Write(_)), "the second time");
+    let once = failing(0, "");
+    let situation = Situation {
+        failure: &once,
+        standing: &standing,
+        terms: &terms,
+        learnt: &[],
+        image_user: None,
+        workload: "w",
+        date: "2027-01-31",
+    };
+    assert_eq!(decide(&situation), Decision::Wait);
+
+    standing.profile = Some(("nginx".to_owned(), Origin::BuiltIn));
+    let Decision::Leave { outcome, note, .. } = decided(READ_ONLY, &standing, &terms, &[]) else { panic!() };
+    let note = note.expect("a note");
+    assert_eq!(outcome, Outcome::Outranked);
+    assert!(note.contains("profile nginx (built-in)") && note.contains("/data is writable"), "{note}");
+    standing.profile = None;
+
+    let learnt = kept(&written(decided(READ_ONLY, &standing, &terms, &[])), None);
+    terms.rounds = 1;
+    assert_eq!(left(&decided(READ_ONLY, &standing, &terms, &[learnt])), Outcome::NothingLeft);
+    standing.floor = Posture::Full;
+    assert_eq!(
+        left(&decided("setuid: operation not permitted", &standing, &terms, &[])),
+        Outcome::NothingLeft
+    );
+    standing.image = "*".to_owned();
+    assert_eq!(left(&decided(READ_ONLY, &standing, &terms, &[])), Outcome::NothingLeft);
+}
+
+#[test]
+fn what_is_written_is_a_profile_that_counts() {
+    let change = written(decided(READ_ONLY, &standing(), &terms(GuardMode::Heal), &[]));
+    let spec = serde_json::to_value(&change.profile.spec).expect("JSON");
+    let profile = crate::profiles::parse_object(&change.profile.metadata.name, Some(&spec)).expect("valid");
+    let set = crate::profiles::ProfileSet::new([Profile::from(profile)]);
+    assert!(set.find("app:1", "shop").is_some());
+    assert!(set.find("app:1", "other").is_none() && set.find("app:2", "shop").is_none());
+}
+
+#[test]
+fn who_runs_as_a_user_of_its_own_climbs_again() {
+    let images = learnt::about("app:1", "shop").expect("an image");
+    let lowered = |approved| {
+        let change =
+            written(decided("setuid: operation not permitted", &standing(), &terms(GuardMode::Heal), &[]));
+        kept(&change, approved)
+    };
+    let climbs = |learnt: &[Learnt], mode| climbs(learnt, 999, &images, &terms(mode), "2027-01-31");
+    let healed = climbs(&[lowered(None)], GuardMode::Heal).expect("a step");
+    let spec = &healed.profile.spec;
+    assert_eq!((spec.user, spec.posture, spec.approved), (Some(999), None, Some(true)));
+    assert_eq!(healed.profile.metadata.name, lowered(None).name);
+    let suggested = climbs(&[lowered(None)], GuardMode::Suggest).expect("a step");
+    assert_eq!((suggested.profile.spec.approved, suggested.resource_version), (Some(false), None));
+    assert_ne!(suggested.profile.metadata.name, lowered(None).name);
+    assert_eq!(climbs(&[lowered(Some(false))], GuardMode::Suggest), None, "nothing is in force");
+    assert_eq!(climbs(&[], GuardMode::Heal), None);
+}

@@ -1,0 +1,215 @@
+//! Pods as the guard reads them, and which of them fail. Nothing is kept of a pod but since when it was ready, and which
+//! of its ends was looked at.
+
+mod read;
+
+use std::collections::{HashMap, HashSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::classify::{Death, tail};
+use super::readiness::Readiness;
+use super::users::{self, Users};
+use crate::annotation::HARDENED;
+pub use read::{Read, Spec, Status};
+use read::seconds;
+
+/// So many pods are remembered. Of others it is not known whether they were ready, so they are never evicted.
+const MOST: usize = 20_000;
+
+/// A hardened pod that fails, and how.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// When it was created, in seconds since 1970.
+    pub created: i64,
+    /// What made it; a bare pod has none.
+    pub owner: Option<OwnerReference>,
+    /// Annotations by which it says that it was hardened: their keys.
+    pub hardened: Vec<String>,
+    /// The container that came to its end.
+    pub container: String,
+    /// The image as the runtime resolved it.
+    pub digest: String,
+    /// The uid that pod or container name.
+    pub user: Option<i64>,
+    /// The container's memory limit.
+    pub memory: Option<String>,
+    /// How often it was started again.
+    pub restarts: i32,
+    /// Whether the kubelet starts it again when it ends.
+    started_again: bool,
+    reason: String,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    message: String,
+}
+
+impl Failure {
+    /// Whether the kubelet starts the container again when it ends.
+    #[must_use]
+    pub const fn is_started_again(&self) -> bool {
+        self.started_again
+    }
+
+    /// How its container came to its end.
+    #[must_use]
+    pub fn death(&self) -> Death<'_> {
+        Death { reason: &self.reason, exit_code: self.exit_code, signal: self.signal, message: &self.message }
+    }
+}
+
+/// What is kept of a pod.
+#[derive(Debug)]
+struct Tracked {
+    readiness: Readiness,
+    /// Which end was looked at last.
+    looked_at: u64,
+    resource_version: Box<str>,
+    fails: bool,
+}
+
+/// A pod as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// For how many seconds it was ready without a break, at most.
+    pub longest_ready: i64,
+    /// Which version of it that was.
+    pub resource_version: String,
+    /// Whether one of its containers has come to its end, and was not started again yet.
+    pub fails: bool,
+}
+
+/// Hardened pods, by uid.
+#[derive(Debug, Default)]
+pub struct Pods {
+    tracked: HashMap<Box<str>, Tracked>,
+    listed: HashSet<Box<str>>,
+}
+
+impl Pods {
+    /// A list begins.
+    pub fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    /// A list is whole: what it does not name is gone.
+    pub fn listed(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        self.tracked.retain(|uid, _| listed.contains(uid));
+    }
+
+    /// A pod is gone.
+    pub fn delete(&mut self, pod: &Read) {
+        self.tracked.remove(pod.metadata.uid.as_deref().unwrap_or_default());
+    }
+
+    /// Takes a pod that is new or has changed; the way in which it fails, unless that is known already.
+    pub fn apply(&mut self, pod: &Read, listing: bool, users: &mut Users) -> Option<Failure> {
+        see_users(pod, users);
+        let hardened = hardened(pod);
+        let uid = pod.metadata.uid.as_deref().filter(|_| !hardened.is_empty())?;
+        if listing {
+            self.listed.insert(uid.into());
+        }
+        let created = seconds(pod.metadata.creation_timestamp.as_ref())?;
+        let status = pod.status.as_ref()?;
+        let ready = status.ready();
+        if !self.tracked.contains_key(uid) && self.tracked.len() < MOST {
+            let readiness = Readiness::first(created, seconds(status.start_time.as_ref()), ready);
+            let resource_version = Box::default();
+            let tracked = Tracked { readiness, looked_at: 0, resource_version, fails: false };
+            self.tracked.insert(uid.into(), tracked);
+        }
+        let goes = pod.metadata.deletion_timestamp.is_some() || status.reason.is_some();
+        let failing = pod.spec.failing(status).filter(|_| !goes);
+        let mut tracked = self.tracked.get_mut(uid);
+        if let Some(tracked) = &mut tracked {
+            tracked.readiness.next(ready, listing);
+            tracked.resource_version = pod.metadata.resource_version.as_deref().unwrap_or_default().into();
+            tracked.fails = failing.is_some();
+        }
+        let (container, end) = failing?;
+        let number = end.number(container);
+        if let Some(tracked) = tracked {
+            if tracked.looked_at == number {
+                return None;
+            }
+            tracked.looked_at = number;
+        }
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let mut owners = pod.metadata.owner_references.iter().flatten();
+        Some(Failure {
+            namespace: text(&pod.metadata.namespace),
+            name: text(&pod.metadata.name),
+            uid: uid.to_owned(),
+            created,
+            owner: owners.find(|owner| owner.controller == Some(true)).cloned(),
+            hardened,
+            container: container.name.clone(),
+            digest: end.status.image_id.clone(),
+            user: pod.spec.user(container),
+            memory: container.resources.as_ref().and_then(|all| all.limits.as_ref()?.memory.clone()),
+            restarts: end.status.restart_count,
+            started_again: pod.spec.restart_policy.as_deref() != Some("Never"),
+            reason: end.reason.to_owned(),
+            exit_code: end.exit_code,
+            signal: end.signal,
+            message: tail(end.message).to_owned(),
+        })
+    }
+
+    /// How a pod is, in seconds since 1970; `None` where that is not known.
+    #[must_use]
+    pub fn current(&self, uid: &str, now: i64) -> Option<Current> {
+        let tracked = self.tracked.get(uid)?;
+        Some(Current {
+            longest_ready: tracked.readiness.longest(now),
+            resource_version: tracked.resource_version.to_string(),
+            fails: tracked.fails,
+        })
+    }
+
+    /// How many pods are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tracked.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tracked.is_empty()
+    }
+}
+
+/// The keys of the annotations by which a pod says that it was hardened.
+fn hardened(pod: &Read) -> Vec<String> {
+    let keys = pod.metadata.annotations.iter().flatten().map(|(key, _)| key);
+    keys.filter(|key| key.split_once('/').is_some_and(|(_, name)| name == HARDENED)).cloned().collect()
+}
+
+fn see_users(pod: &Read, users: &mut Users) {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    for status in statuses {
+        let Some(container) = pod.spec.containers.iter().find(|other| other.name == status.name) else {
+            continue;
+        };
+        users.see(&users::Seen {
+            namespace,
+            image: container.image.as_deref().unwrap_or_default(),
+            digest: &status.image_id,
+            uid: status.user.as_ref().and_then(|user| user.linux.as_ref()).map(|user| user.uid),
+            chosen: pod.spec.user(container).is_some(),
+        });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

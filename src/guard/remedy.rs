@@ -1,0 +1,217 @@
+//! The smallest next step that may help, and that policy allows.
+//!
+//! Whatever a program says, a step adds one directory that is none of the system's, the user that the image starts as
+//! anyway, the one capability that policy and Pod Security let a container have, memory up to a cap, or goes down one
+//! rung as far as the floor. It never makes root of anybody.
+
+use std::cmp::Ordering;
+
+use super::{Cause, Help};
+use crate::plan::{is_within, normalize};
+use crate::policy::Policy;
+use crate::posture::Posture;
+use crate::profiles::{Content, MOST_PATHS, ProfileSpec, WritablePath};
+use crate::tuning::{self, TOKEN};
+use crate::view::{compare_quantities, double_quantity, is_quantity};
+
+/// What was found out of a failure.
+#[derive(Debug, Clone, Copy)]
+pub struct Trouble<'a> {
+    /// Why the container came to its end.
+    pub cause: Cause,
+    /// The directory that it should have been able to write to.
+    pub directory: Option<&'a str>,
+    /// The uid that the image starts as where nobody says otherwise, as it was seen.
+    pub image_user: Option<i64>,
+    /// Paths on which the pod's author mounts something.
+    pub mounts: &'a [&'a str],
+    /// The uid that it ran as, where the pod says.
+    pub user: Option<i64>,
+    /// Its memory limit.
+    pub memory: Option<&'a str>,
+    /// The rung that it stands on.
+    pub posture: Posture,
+    /// The lowest that it may stand on.
+    pub floor: Posture,
+    /// What is learnt of the image so far.
+    pub known: &'a ProfileSpec,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// This directory is writable.
+    Path(String),
+    /// It runs as this uid, which is the image's own.
+    User(i64),
+    /// It keeps this capability.
+    Capability(&'static str),
+    /// Its memory limit is this quantity.
+    Memory(String),
+    /// It stands on this rung.
+    Posture(Posture),
+    /// It stands on the highest rung again, as this uid, which is the image's own.
+    Climb(i64),
+}
+
+/// The only capability that is ever given: who may listen on low ports can do no more.
+const CAPABILITY: &str = "NET_BIND_SERVICE";
+
+/// Above the token and yet fine: programs write there, and mounts below a mount stay.
+const RUN: [&str; 2] = ["/run", "/var/run"];
+
+/// The smallest next step; `None` where nothing is left, or nothing is known.
+#[must_use]
+pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
+    let step = match trouble.cause {
+        Cause::Unexplained => return None,
+        // Less hardening gives no memory.
+        Cause::OutOfMemory => return memory(trouble, policy),
+        Cause::ReadOnly => path(trouble, policy),
+        Cause::Permission => user(trouble).or_else(|| path(trouble, policy)),
+        Cause::Ownership => path(trouble, policy),
+        Cause::NamedUser | Cause::RootImage => user(trouble),
+        Cause::LowPort | Cause::FileCapability => capability(trouble, policy),
+        Cause::SetUser | Cause::Silent => None,
+    };
+    step.or_else(|| rung(trouble))
+}
+
+fn path(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
+    // On the lowest rung the root is writable, and nothing is mounted.
+    let directory = trouble.directory.filter(|_| trouble.posture != Posture::Safe)?;
+    let known = trouble.known.writable_paths.as_deref().unwrap_or_default();
+    let by_policy = &policy.rules.read_only_root_filesystem.writable_paths;
+    let covered = known
+        .iter()
+        .map(|entry| entry.path.as_str())
+        .chain(by_policy.iter().map(String::as_str))
+        .chain(trouble.mounts.iter().copied())
+        .any(|other| is_within(directory, &normalize(other)));
+    (!covered && known.len() < MOST_PATHS && is_safe(directory)).then(|| Remedy::Path(directory.to_owned()))
+}
+
+/// Whether a directory that a program named may be made writable.
+#[must_use]
+pub fn is_safe(directory: &str) -> bool {
+    let clean = normalize(directory);
+    let behind_run = format!("/var{clean}");
+    let above_token = [&*clean, &*behind_run].iter().any(|path| is_within(TOKEN, path));
+    *clean == *directory
+        && !is_within(&clean, "/boot")
+        && tuning::check_path(directory).is_ok()
+        && (!above_token || RUN.contains(&directory))
+}
+
+/// The image's own user, where it is none that it ran as already, and not root.
+fn user(trouble: &Trouble<'_>) -> Option<Remedy> {
+    let known = trouble.known.user;
+    let own = trouble.image_user.filter(|own| is_uid(*own))?;
+    let tried = known.is_some() || trouble.user == Some(own);
+    (!tried).then_some(Remedy::User(own))
+}
+
+fn capability(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
+    let known = trouble.known.capabilities.iter().any(|name| name == CAPABILITY);
+    let allowed = policy.rules.capabilities.allowed.iter().any(|name| name == CAPABILITY);
+    (allowed && !known).then_some(Remedy::Capability(CAPABILITY))
+}
+
+/// Twice as much, up to the cap.
+fn memory(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
+    let (now, cap) = (trouble.memory?, policy.guard.memory_cap.as_str());
+    let doubled = double_quantity(now).filter(|_| is_quantity(cap))?;
+    let below = |a: &str, b: &str| compare_quantities(a, b) == Some(Ordering::Less);
+    let next = if below(&doubled, cap) { doubled } else { cap.to_owned() };
+    below(now, &next).then_some(Remedy::Memory(next))
+}
+
+fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
+    // A pod that can have no user namespace may stand on another rung than its profile says.
+    let next = match trouble.posture.min(trouble.known.posture.unwrap_or_default()) {
+        Posture::Full => Posture::Isolated,
+        Posture::Isolated => Posture::Safe,
+        Posture::Safe => return None,
+    };
+    (next >= trouble.floor).then_some(Remedy::Posture(next))
+}
+
+/// The way back up, once it is seen who an image runs as: only once, and only where there is room to go down again.
+#[must_use]
+pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy> {
+    let lowered = known.posture.is_some_and(|posture| posture != Posture::Full);
+    let room = known.round.saturating_add(2) < rounds;
+    (lowered && room && known.user.is_none() && is_uid(image_user)).then_some(Remedy::Climb(image_user))
+}
+
+/// Whether it is a uid, and not root's.
+fn is_uid(uid: i64) -> bool {
+    (1..=i64::from(i32::MAX)).contains(&uid)
+}
+
+impl Remedy {
+    /// What it is, in a word.
+    #[must_use]
+    pub const fn help(&self) -> Help {
+        match self {
+            Self::Path(_) => Help::Path,
+            Self::User(_) | Self::Climb(_) => Help::User,
+            Self::Capability(_) => Help::Capability,
+            Self::Memory(_) => Help::Memory,
+            Self::Posture(_) => Help::Posture,
+        }
+    }
+
+    /// Whether what is known holds the step already.
+    #[must_use]
+    pub fn is_in(&self, facts: &ProfileSpec) -> bool {
+        match self {
+            Self::Path(path) => {
+                let paths = facts.writable_paths.as_deref().unwrap_or_default();
+                paths.iter().any(|entry| is_within(path, &entry.path))
+            }
+            Self::User(user) | Self::Climb(user) => facts.user == Some(*user),
+            Self::Capability(name) => facts.capabilities.iter().any(|known| known == name),
+            Self::Memory(memory) => facts.memory.as_deref() == Some(memory),
+            Self::Posture(posture) => facts.posture.is_some_and(|known| known <= *posture),
+        }
+    }
+
+    /// Adds the step to what is known.
+    pub fn take(&self, facts: &mut ProfileSpec) {
+        match self {
+            Self::Path(path) => {
+                let paths = facts.writable_paths.get_or_insert_default();
+                paths.retain(|other| !is_within(&other.path, path));
+                // What the image has there is not known.
+                let content = Content::Needed;
+                paths.push(WritablePath { path: path.clone(), content, ..WritablePath::default() });
+            }
+            Self::User(user) => facts.user = Some(*user),
+            Self::Climb(user) => (facts.user, facts.posture) = (Some(*user), None),
+            Self::Capability(name) => {
+                if !self.is_in(facts) {
+                    facts.capabilities.push((*name).to_owned());
+                }
+            }
+            Self::Memory(memory) => facts.memory = Some(memory.clone()),
+            Self::Posture(posture) => facts.posture = Some(*posture),
+        }
+    }
+}
+
+impl std::fmt::Display for Remedy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{path} is writable"),
+            Self::User(user) => write!(f, "it runs as uid {user}, its image's own"),
+            Self::Climb(user) => write!(f, "it runs as uid {user}, its image's own, and in posture full"),
+            Self::Capability(name) => write!(f, "it keeps the capability {name}"),
+            Self::Memory(memory) => write!(f, "its memory limit is {memory}"),
+            Self::Posture(posture) => write!(f, "its posture is {}", posture.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

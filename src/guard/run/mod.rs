@@ -1,0 +1,171 @@
+//! The guard in the cluster: one replica, by a Lease, watches pods, and does what is decided.
+
+mod act;
+mod requests;
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ApiResource;
+use kube::runtime::watcher::{Config, Event};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client};
+use tokio::sync::watch;
+
+use super::breaker::Breaker;
+use super::pods::{Failure, Pods, Read};
+use super::users::Users;
+use crate::cluster::Cluster;
+use crate::leader::{Clock, Elector, Leads, Office, is_now, own_namespace};
+use crate::metrics::Metrics;
+use crate::sources::Sources;
+use crate::telling::Teller;
+use crate::watch::{Watches, describe};
+
+/// How long the Lease lasts.
+const LASTS: Duration = Duration::from_secs(15);
+/// How often it is looked whether there is something to do.
+const TICK: Duration = Duration::from_millis(500);
+/// So many failures are looked at in a turn.
+const AT_ONCE: usize = 8;
+/// So many failures wait at most. What is dropped fails again.
+const QUEUE: usize = 1024;
+
+/// What the guard needs of the server.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) client: Client,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) watches: Arc<Watches>,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) teller: Teller,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// A guard that runs until it is told to leave.
+pub(crate) struct Running {
+    stop: watch::Sender<bool>,
+    electing: tokio::task::JoinHandle<()>,
+    working: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Does nothing any more, and lets another replica lead at once.
+    pub(crate) async fn leave(self) {
+        self.working.abort();
+        let _ = self.working.await;
+        self.stop.send_replace(true);
+        let _ = self.electing.await;
+    }
+}
+
+/// Begins to take part; `None` where it is not known in which namespace the Lease would be.
+pub(crate) fn start(means: Means) -> Option<Running> {
+    let Some(namespace) = own_namespace() else {
+        tracing::info!(
+            "nobody looks after pods that fail: it is not known where the Lease is, set POD_NAMESPACE"
+        );
+        return None;
+    };
+    let (stop, stopped) = watch::channel(false);
+    let elector = Elector::new(
+        Office::Guard,
+        means.client.clone(),
+        namespace,
+        LASTS,
+        Arc::new(Clock::default()),
+        Arc::clone(&means.metrics),
+    );
+    let leads = elector.leads();
+    let electing = tokio::spawn(elector.run(stopped));
+    let working = tokio::spawn(work(means, leads));
+    Some(Running { stop, electing, working })
+}
+
+/// What is known while this replica leads.
+#[derive(Default)]
+struct Desk {
+    pods: Pods,
+    users: Users,
+    breaker: Breaker,
+    failures: VecDeque<Failure>,
+    /// Pods to be evicted, and from when on.
+    evictions: Vec<(Instant, Failure)>,
+    listing: bool,
+    /// When it was last looked who may go back up.
+    climbed: Option<Instant>,
+}
+
+async fn work(means: Means, mut leads: Leads) {
+    loop {
+        // What it would decide by is not known before.
+        while !is_now(&leads) || !means.watches.synced() {
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                Ok(()) = leads.changed() => {}
+            }
+        }
+        lead(&means, &leads).await;
+    }
+}
+
+/// For as long as this replica leads.
+async fn lead(means: &Means, leads: &Leads) {
+    let api: Api<Read> = Api::all_with(means.client.clone(), &ApiResource::erase::<Pod>(&()));
+    let config = Config::default().fields("status.phase!=Succeeded");
+    let mut events = pin!(watcher(api, config).default_backoff());
+    let mut clock = tokio::time::interval(TICK);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut desk = Desk::default();
+    while is_now(leads) {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Ok(event)) => desk.take(event),
+                // It lists anew by itself; what is known stays.
+                Some(Err(error)) => tracing::debug!(error = describe(&error), "watching pods"),
+                None => return,
+            },
+            _ = clock.tick() => act::turn(means, &mut desk, leads).await,
+        }
+    }
+}
+
+impl Desk {
+    /// Notes a pod that is to be evicted.
+    fn evict_at(&mut self, due: Instant, failure: Failure) {
+        self.evictions.retain(|(_, other)| other.uid != failure.uid);
+        if self.evictions.len() < QUEUE {
+            self.evictions.push((due, failure));
+        }
+    }
+
+    /// One that is due.
+    fn due(&mut self, now: Instant) -> Option<Failure> {
+        let place = self.evictions.iter().position(|(due, _)| *due <= now)?;
+        Some(self.evictions.swap_remove(place).1)
+    }
+
+    fn take(&mut self, event: Event<Read>) {
+        let pod = match event {
+            Event::Init => {
+                self.listing = true;
+                return self.pods.begin();
+            }
+            Event::InitDone => {
+                self.listing = false;
+                return self.pods.listed();
+            }
+            Event::Delete(pod) => return self.pods.delete(&pod),
+            Event::InitApply(pod) | Event::Apply(pod) => pod,
+        };
+        let Some(failure) = self.pods.apply(&pod, self.listing, &mut self.users) else { return };
+        self.failures.retain(|other| other.uid != failure.uid);
+        if self.failures.len() < QUEUE {
+            self.failures.push_back(failure);
+        }
+    }
+}
