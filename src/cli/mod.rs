@@ -1,6 +1,7 @@
 //! The command line: which commands there are, and what they exit with.
 
 mod cluster;
+mod copy_up;
 mod exemptions;
 mod explain;
 mod generate;
@@ -71,6 +72,9 @@ enum Command {
     /// Show and check facts about images
     #[command(subcommand)]
     Profiles(profiles::Command),
+    /// Fill volumes with what an image has in its directories
+    #[command(hide = true)]
+    CopyUp(copy_up::Args),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pod-hardener completions bash)")]
     Completions {
@@ -90,6 +94,7 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Profiles(command) => profiles::run(&command),
+        Command::CopyUp(args) => copy_up::run(&args),
         Command::Completions { shell } => completions(shell),
     };
     match exit {

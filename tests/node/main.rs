@@ -28,6 +28,7 @@ mod certificates;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../e2e/cluster.rs"]
 mod cluster;
+mod content;
 mod faults;
 mod fixture;
 mod hardened;
@@ -106,7 +107,7 @@ where
 
 fn tests() -> Vec<Test> {
     // What breaks things comes last.
-    [hardened::tests(), installation::tests(), workloads::tests(), release::tests(), faults::tests()]
+    [hardened::tests(), content::tests(), installation::tests(), workloads::tests(), release::tests(), faults::tests()]
         .into_iter()
         .flatten()
         .collect()
