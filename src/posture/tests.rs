@@ -301,7 +301,7 @@ fn content_that_must_be_there_is_copied_by_an_init_container() {
     let (after, posture, said) = apply(&pod("content"), COPYING, IMAGES);
     assert_eq!(posture, "full");
     assert!(is_read_only(&after));
-    assert!(said.contains("read-only-root-filesystem"), "{said}");
+    assert!(said.contains("an init container copies the image's files"), "{said}");
     let spec = &after["spec"];
     assert_eq!(
         spec["initContainers"],

@@ -12,7 +12,7 @@ use crate::copy_up::SUB_PATH;
 use crate::plan::{Copied, EmptyDir, Mount, is_within, normalize, volume_name};
 use crate::profiles::{Content, Medium, WritablePath};
 use crate::view::ContainerType;
-pub(crate) use content::{CopyUser, Obstacle, is_copier, settle};
+pub(crate) use content::{COPIER, CopyUser, Obstacle, is_copier, settle};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -112,7 +112,13 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
         match read_only {
             Some(true) => {}
             None => {
-                desk.inject(place, Note::new("readOnlyRootFilesystem true"), |plan| {
+                let copies = desk.stances.get(number).is_some_and(|stance| stance.copy_user.is_some());
+                let text = if copies {
+                    "readOnlyRootFilesystem true, an init container copies the image's files"
+                } else {
+                    "readOnlyRootFilesystem true"
+                };
+                desk.inject(place, Note::new(text), |plan| {
                     plan.containers[number].read_only_root = true;
                 });
             }

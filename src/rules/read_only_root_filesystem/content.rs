@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::{Desk, Note, Params, Place, is_name_taken, is_read_only, is_taken};
+use super::{Desk, Params, is_name_taken, is_read_only, is_taken};
 use crate::facts::ImageVolumes;
 use crate::plan::{Copied, Copier, ImageVolume, ResourceEdits, copier_name, normalize, volume_name};
 use crate::policy::Policy;
@@ -19,7 +19,7 @@ use crate::view::{ContainerType, Quantity, ResourceList, Text};
 const RULE: RuleId = RuleId::read_only_root_filesystem;
 
 /// How the names of our copiers begin.
-const COPIER: &str = "copy-up-";
+pub(crate) const COPIER: &str = "copy-up-";
 
 /// As whom a copier runs, and the container that it copies for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,8 +161,7 @@ pub(super) fn add_copier<'v>(
         copies,
     };
     let pull_policy = view.image_pull_policy.as_ref().map(Text::as_str).filter(|policy| !policy.is_empty());
-    let note = Note::of("the image's files are copied to ", copier.copies[0].path.clone());
-    desk.inject(Place::Container(number), note, |plan| {
+    desk.also(|plan| {
         plan.pod.images_added.push(ImageVolume { name: source, reference, pull_policy });
         plan.copiers.push(copier);
     });
