@@ -17,6 +17,8 @@ pub struct Facts<'f> {
     pub account: Option<Arc<Account>>,
     /// Whether every node that the pod can reach starts pods in user namespaces (KEP-127).
     pub user_namespaces: bool,
+    /// Where every node that the pod can reach mounts images as volumes (KEP-4639).
+    pub image_volumes: ImageVolumes,
     /// Who sends it: the user's name; empty when unknown.
     pub requester: &'f str,
     /// Whose word stands behind the pod's exemptions.
@@ -33,6 +35,23 @@ impl<'f> Facts<'f> {
     pub fn of_namespace(namespace: &'f str) -> Self {
         Self { namespace, ..Self::default() }
     }
+}
+
+/// Where a node mounts images as volumes; the least first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageVolumes {
+    /// Nowhere, or it is not known.
+    #[default]
+    No,
+    /// In pods that have no user namespace.
+    WithoutUserNamespace,
+    /// In every pod.
+    Everywhere,
+}
+
+impl ImageVolumes {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 3] = [Self::No, Self::WithoutUserNamespace, Self::Everywhere];
 }
 
 /// Which exemptions somebody with the right to it stands behind. It counts for exemptions under a policy that wants

@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::patch::Patch;
 use crate::policy::{POLICY_LABEL, Policy, PolicySet, Selection};
 use crate::posture::{self, Posture, Stance};
-use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet};
+use crate::rules::{Desk, Finding, Mode, RuleId, RuleResult, RuleSet, read_only_root_filesystem};
 use crate::subject::Subject;
 use crate::tuning;
 
@@ -111,12 +111,16 @@ pub fn harden<'v>(
             posture::settle(&mut desk, policy, policies.profiles(), facts.namespace);
             compensation::settle(&mut desk, policy, &entries, &mut refusals);
         }
+        if *rule == RuleId::read_only_root_filesystem {
+            read_only_root_filesystem::settle(&mut desk, policy);
+        }
         if desk.turn_to(*rule) {
             rule.check(&mut desk, &policy.rules);
         }
     }
     let posture = posture::lowest(&desk, policy);
-    let Desk { plan, findings, exemptions, stances, .. } = desk;
+    let Desk { mut plan, findings, exemptions, stances, .. } = desk;
+    plan.fall_back_to_logs = policy.fallback_to_logs_on_error;
     let results = Results::new(policy, &findings);
     let holding = holding(policy, &results);
     let lowered = results.of(RuleResult::Lowered).iter().any(|rule| policy.mode(rule).is_in_force());

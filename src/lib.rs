@@ -11,6 +11,7 @@ mod cel;
 pub mod certificates;
 pub mod cluster;
 mod compensation;
+pub mod copy_up;
 pub mod docs;
 pub mod exemption;
 pub mod facts;

@@ -13,6 +13,7 @@ use crate::compensation;
 use crate::facts::Space;
 use crate::policy::Policy;
 use crate::profiles::{Profile, ProfileSet};
+use crate::rules::read_only_root_filesystem::{CopyUser, Obstacle, is_copier};
 use crate::rules::{
     Desk, Note, Place, RuleId, RuleResult, RuleSet, capabilities, read_only_root_filesystem, run_as_non_root,
     user_namespace,
@@ -94,6 +95,10 @@ pub struct Stance<'v> {
     cause: Cause,
     /// The rules that are not applied to it there.
     pub lowered: RuleSet,
+    /// As whom its image's files are copied that must be there, where that can be.
+    pub(crate) copy_user: Option<CopyUser>,
+    /// Why they cannot be copied.
+    pub(crate) obstacle: Option<Obstacle>,
 }
 
 /// Why a container stands where it does.
@@ -106,11 +111,15 @@ enum Cause {
 
 impl<'v> Stance<'v> {
     /// Why a rule is not applied.
-    pub(crate) fn note(&self) -> Note<'v> {
+    pub(crate) fn note(&self, rule: RuleId) -> Note<'v> {
         let profile = self.profile.map_or("", |profile| profile.name.as_str());
         let known = !profile.is_empty();
+        if let Some(obstacle) = self.obstacle.filter(|_| rule == RuleId::read_only_root_filesystem) {
+            return Note::of(obstacle.text(), profile);
+        }
         match (self.posture, self.cause) {
-            (Posture::Full, _) => Note::of("files of the image must be there, says profile ", profile),
+            // Nothing is lowered there but for an obstacle.
+            (Posture::Full, _) => Note::of("by profile ", profile),
             (Posture::Isolated, Cause::PersistentVolume) => {
                 Note::new("posture isolated, for the files in its persistent volume")
             }
@@ -147,6 +156,11 @@ pub(crate) fn settle<'v>(
         let image = slot.view.image.as_deref().unwrap_or_default();
         let profile = profiles.find(image, namespace);
         let mut stance = Stance { profile, ..Stance::default() };
+        if is_copier(desk.subject, &policy.rules.read_only_root_filesystem, number) {
+            // It is made to stand there, whatever is known of its image.
+            stances.push(Stance::default());
+            continue;
+        }
         (stance.posture, stance.cause) = wished(desk, policy, number, profile);
         stance.posture = stance.posture.max(floor);
         if stance.posture == Posture::Isolated
@@ -155,7 +169,7 @@ pub(crate) fn settle<'v>(
         {
             stance.posture = if floor == Posture::Safe { Posture::Safe } else { Posture::Full };
         }
-        stance.lowered = lowered(desk, policy, number, &stance);
+        stance.lowered = lowered(desk, number, &stance);
         stances.push(stance);
     }
     let isolates = stances
@@ -213,7 +227,7 @@ fn wished(
 }
 
 /// The rules that change something in the container and are not applied to it.
-fn lowered(desk: &Desk<'_, '_>, policy: &Policy, number: usize, stance: &Stance<'_>) -> RuleSet {
+fn lowered(desk: &Desk<'_, '_>, number: usize, stance: &Stance<'_>) -> RuleSet {
     let mut lowered = RuleSet::default();
     if stance.posture != Posture::Full && !run_as_non_root::will_not_be_root(desk, number) {
         lowered.insert(RULE);
@@ -223,14 +237,11 @@ fn lowered(desk: &Desk<'_, '_>, policy: &Policy, number: usize, stance: &Stance<
     }
     let by_tuning = desk.tuning.writable_paths(number).next().is_some();
     let knows_paths = stance.profile.is_some_and(|profile| profile.facts.writable_paths.is_some());
-    // A floor of `full` means all of it, whatever that hides.
-    let may_hide = policy.posture.floor == Some(Posture::Full);
     let root_stays = match stance.posture {
         Posture::Safe => true,
-        Posture::Isolated if !knows_paths => !by_tuning,
-        Posture::Isolated | Posture::Full => {
-            !may_hide && read_only_root_filesystem::hides_content(desk, number, stance.profile)
-        }
+        Posture::Isolated => !knows_paths && !by_tuning,
+        // Whether files must be there that an empty directory would hide is settled before that rule.
+        Posture::Full => false,
     };
     if root_stays && !read_only_root_filesystem::is_read_only(desk, number) {
         lowered.insert(RuleId::read_only_root_filesystem);

@@ -50,6 +50,11 @@ spec:
   rules:
     run-as-non-root: {fsGroup: 5}
     capabilities: {mode: enforce, allowed: [KILL, CAP_KILL], rootCapabilities: [cap_chown]}
+---
+apiVersion: pod-hardener.dev/v1alpha1
+kind: HardeningPolicy
+metadata: {name: copying}
+spec: {selector: {namespaces: [nowhere]}, rules: {read-only-root-filesystem: {copyUp: {image: 'copier:1'}}}}
 "#;
 
 /// A pod with these annotations (the domain left out: `exempt`, `app.exempt`; others whole) and these fields in the
@@ -526,7 +531,25 @@ fn tuning() -> Vec<Case> {
         let volumes = json!({"volumes": [{"name": "v", "emptyDir": {}}]});
         pod(&[("app.writable-paths", value)], &none(), &json!({"volumeMounts": mounts}), &volumes)
     };
+    let copier = |name: &str| {
+        let context = json!({
+            "runAsNonRoot": true, "runAsUser": 999, "runAsGroup": 999, "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        });
+        let volumes = json!([{"name": "v", "emptyDir": {}}]);
+        let inits = json!([{"name": name, "image": "copier:1", "securityContext": context}]);
+        let mounts = json!({"volumeMounts": [{"name": "v", "mountPath": "/data"}]});
+        pod(
+            &[("writable-paths", "/data/x")],
+            &none(),
+            &mounts,
+            &json!({"volumes": volumes, "initContainers": inits}),
+        )
+    };
     vec![
+        case("a copier writes nowhere else", "copying", copier("copy-up-app"), &[]),
+        case("another init container does", "copying", copier("init"), PATHS),
         case("a uid", RESTRICTED, user("run-as-user", " +0999 "), ROOT),
         case("a container's uid", RESTRICTED, user("app.run-as-user", "999"), ROOT),
         case("another container's uid", RESTRICTED, user("web.run-as-user", "999"), &[]),

@@ -1,6 +1,7 @@
 //! The command line: which commands there are, and what they exit with.
 
 mod cluster;
+mod copy_up;
 mod exemptions;
 mod explain;
 mod generate;
@@ -79,6 +80,9 @@ enum Command {
     Profiles(profiles::Command),
     /// Show how a cluster stands: the webhook, its certificate, policies, profiles and pods
     Status(status::Args),
+    /// Fill volumes with what an image has in its directories
+    #[command(hide = true)]
+    CopyUp(copy_up::Args),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pod-hardener completions bash)")]
     Completions {
@@ -105,6 +109,7 @@ pub(crate) fn run(now: OffsetDateTime) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Profiles(command) => profiles::run(&command),
+        Command::CopyUp(args) => copy_up::run(&args),
         Command::Completions { shell } => completions(shell),
     })
 }

@@ -16,6 +16,11 @@ pub(super) fn warning(message: &dyn Display) {
     line("warning", AnsiColor::Yellow, message);
 }
 
+/// `note: …`
+pub(super) fn note(message: &dyn Display) {
+    line("note", AnsiColor::Cyan, message);
+}
+
 fn line(word: &str, colour: AnsiColor, message: &dyn Display) {
     let style = Style::new().bold().fg_color(Some(colour.into()));
     let message = printable(&message.to_string());

@@ -14,7 +14,7 @@ mod spaces;
 pub use access::{Bindings, Subject as BindingSubject};
 pub use accounts::Accounts;
 pub use check::Check;
-pub use nodes::{Node, Nodes};
+pub use nodes::{Abilities, Node, Nodes};
 pub use owners::{Owner, Owners, Uid, parse_uid};
 pub use spaces::Spaces;
 
@@ -86,9 +86,10 @@ impl Cluster {
         self.check.load_full().filter(|check| check.settings.suffice_for(policy))
     }
 
-    /// Whether every node that a pod with this node selector can reach starts pods in user namespaces.
+    /// What every node can do that a pod with this node selector can reach.
     #[must_use]
-    pub fn user_namespaces(&self, selector: &[(&str, &str)]) -> bool {
-        self.is_connected() && self.nodes.read().is_ok_and(|nodes| nodes.all_have_user_namespaces(selector))
+    pub fn abilities(&self, selector: &[(&str, &str)]) -> Abilities {
+        let nodes = if self.is_connected() { self.nodes.read().ok() } else { None };
+        nodes.map_or_else(Abilities::default, |nodes| nodes.all_can(selector))
     }
 }

@@ -1,14 +1,36 @@
-//! Nodes, and which of them start pods in user namespaces.
+//! Nodes, and what they can do for pods.
 
 use std::collections::BTreeMap;
+
+use crate::facts::ImageVolumes;
 
 /// A node, as far as answers depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Node {
     /// Its labels: node selectors go by them.
     pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// What it can do.
+    pub abilities: Abilities,
+}
+
+/// What a node can do for pods.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
     /// Whether every runtime handler reports `features.userNamespaces` in the node's status (KEP-127).
     pub user_namespaces: bool,
+    /// Where it mounts images as volumes (KEP-4639).
+    pub image_volumes: ImageVolumes,
+}
+
+impl Abilities {
+    /// What both can do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            user_namespaces: self.user_namespaces && other.user_namespaces,
+            image_volumes: self.image_volumes.min(other.image_volumes),
+        }
+    }
 }
 
 /// All nodes by name.
@@ -17,12 +39,15 @@ pub struct Nodes {
     nodes: BTreeMap<Box<str>, Node>,
     /// How many of them start no pods in user namespaces.
     without: usize,
+    /// How many of them mount images no further than that.
+    image_volumes: [usize; ImageVolumes::ALL.len()],
 }
 
 impl Nodes {
     /// Puts a node in, or a newer one in its place.
     pub fn apply(&mut self, name: Box<str>, node: Node) {
-        self.without += usize::from(!node.user_namespaces);
+        self.without += usize::from(!node.abilities.user_namespaces);
+        self.image_volumes[node.abilities.image_volumes as usize] += 1;
         let before = self.nodes.insert(name, node);
         self.forget(before.as_ref());
     }
@@ -34,7 +59,9 @@ impl Nodes {
     }
 
     fn forget(&mut self, node: Option<&Node>) {
-        self.without -= usize::from(node.is_some_and(|node| !node.user_namespaces));
+        let Some(node) = node else { return };
+        self.without -= usize::from(!node.abilities.user_namespaces);
+        self.image_volumes[node.abilities.image_volumes as usize] -= 1;
     }
 
     /// How many there are.
@@ -54,17 +81,25 @@ impl Nodes {
         self.nodes.keys().map(|name| &**name)
     }
 
-    /// Whether every node with these labels does, and there is one: a node that comes later may not.
+    /// What every node with these labels can do; nothing where there is none. A node that comes later may do less.
     #[must_use]
-    pub fn all_have_user_namespaces(&self, selector: &[(&str, &str)]) -> bool {
+    pub fn all_can(&self, selector: &[(&str, &str)]) -> Abilities {
         if selector.is_empty() {
-            return self.without == 0 && !self.is_empty();
+            return self.every_one_can();
         }
-        let mut reached = self.nodes.values().filter(|node| {
+        let reached = self.nodes.values().filter(|node| {
             selector.iter().all(|(key, value)| node.labels.get(*key).map(|label| &**label) == Some(*value))
         });
-        let first = reached.next();
-        first.is_some_and(|node| node.user_namespaces) && reached.all(|node| node.user_namespaces)
+        reached.map(|node| node.abilities).reduce(Abilities::and).unwrap_or_default()
+    }
+
+    /// Counted: a cluster may have thousands of nodes.
+    fn every_one_can(&self) -> Abilities {
+        let least = ImageVolumes::ALL.into_iter().find(|least| self.image_volumes[*least as usize] > 0);
+        Abilities {
+            user_namespaces: self.without == 0 && !self.is_empty(),
+            image_volumes: least.unwrap_or_default(),
+        }
     }
 }
 
@@ -74,23 +109,27 @@ mod tests {
 
     #[test]
     fn every_node_within_reach_counts() {
-        let node = |pool: &str, user_namespaces| Node {
+        let node = |pool: &str, user_namespaces, image_volumes| Node {
             labels: [("pool".into(), pool.into())].into(),
-            user_namespaces,
+            abilities: Abilities { user_namespaces, image_volumes },
         };
+        let can = |user_namespaces, image_volumes| Abilities { user_namespaces, image_volumes };
+        let (no, some, all) =
+            (ImageVolumes::No, ImageVolumes::WithoutUserNamespace, ImageVolumes::Everywhere);
         let mut nodes = Nodes::default();
-        assert!(!nodes.all_have_user_namespaces(&[]));
-        nodes.apply("a".into(), node("new", true));
-        assert!(nodes.all_have_user_namespaces(&[]));
-        nodes.apply("b".into(), node("old", false));
-        assert!(!nodes.all_have_user_namespaces(&[]));
-        assert!(nodes.all_have_user_namespaces(&[("pool", "new")]));
-        assert!(!nodes.all_have_user_namespaces(&[("pool", "none")]));
-        nodes.apply("b".into(), node("old", true));
-        assert!(nodes.all_have_user_namespaces(&[]));
-        nodes.apply("b".into(), node("old", false));
+        assert_eq!(nodes.all_can(&[]), can(false, no));
+        nodes.apply("a".into(), node("new", true, all));
+        assert_eq!(nodes.all_can(&[]), can(true, all));
+        nodes.apply("b".into(), node("old", false, some));
+        assert_eq!(nodes.all_can(&[]), can(false, some));
+        assert_eq!(nodes.all_can(&[("pool", "new")]), can(true, all));
+        assert_eq!(nodes.all_can(&[("pool", "old")]), can(false, some));
+        assert_eq!(nodes.all_can(&[("pool", "none")]), can(false, no));
+        nodes.apply("b".into(), node("old", true, no));
+        assert_eq!(nodes.all_can(&[]), can(true, no));
+        nodes.apply("b".into(), node("old", false, all));
         nodes.delete("b");
         nodes.delete("b");
-        assert!(nodes.all_have_user_namespaces(&[]));
+        assert_eq!(nodes.all_can(&[]), can(true, all));
     }
 }

@@ -49,6 +49,12 @@ pub(super) fn add(schema: &mut Value) {
     let root = format!("{spec}/rules/properties/read-only-root-filesystem/properties");
     paths(schema, &format!("{root}/writablePaths/items"));
     quantity(schema, &format!("{root}/sizeLimit"));
+    check(
+        schema,
+        &format!("{root}/copyUp/properties/image"),
+        r"self.matches(r'^[!-~]+$') && !self.matches(r'(^[/:@]|//|[/:@]$)')",
+        "must be an image, such as registry.example.com/pod-hardener:1.0",
+    );
     for kind in ["containers", "initContainers", "sidecars"] {
         resources(schema, &format!("{RESOURCES}/{kind}"));
     }

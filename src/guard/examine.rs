@@ -9,7 +9,7 @@ use crate::harden::harden;
 use crate::policy::{Policy, PolicySet};
 use crate::posture::{self, Posture};
 use crate::profiles::Origin;
-use crate::review::{World, user_namespaces};
+use crate::review::{World, learn_of_nodes};
 use crate::rules::{Place, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
 use crate::view::Pod;
@@ -52,7 +52,7 @@ pub fn examine(template: &[u8], container: &str, namespace: &str, world: &World<
         account: world.cluster.account(namespace, subject.spec.account()),
         ..Facts::default()
     };
-    facts.user_namespaces = user_namespaces(&subject, &facts, world);
+    learn_of_nodes(&mut facts, &subject, world);
     let hardened = harden(&subject, world.policies, &facts, world.now);
     let changed = |result| matches!(result, RuleResult::Injected | RuleResult::Replaced);
     let here = |place| place == Place::Pod || place == Place::Container(number);

@@ -60,6 +60,10 @@ pub const EXCEPTIONS: &[Exception] = &[
         "Nothing is known of images: each is hardened in full, with policy's own user and paths, and so is one that mounts a \
          persistent volume. Beside the webhook its facts come too late for them.",
     ),
+    exception(
+        "messages",
+        "`fallbackToLogsOnError` does nothing: who goes by a container's last message is the webhook's own.",
+    ),
     exception("namespace-range", "With `strategy: namespace-range` the rule `run-as-non-root` is left out."),
     exception(
         "parent-directories",

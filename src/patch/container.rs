@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use super::pod::{remove_selinux, seccomp_value};
 use super::{PatchWriter, Value};
 use crate::plan::{ContainerEdits, ResourceEdits};
-use crate::subject::Slot;
+use crate::subject::{Slot, Subject};
+
+/// The end of the log, where a container fails without a message of its own.
+pub(super) const FALLBACK: &str = "FallbackToLogsOnError";
 
 pub(super) fn write(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>) {
     let mut base = String::with_capacity(40);
@@ -108,7 +111,7 @@ fn write_resources(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Contai
     writer.merge([base, "/resources/limits"], own.limits.is_some(), &limits);
 }
 
-fn quantities<'e>(edits: &'e ResourceEdits<'_>) -> Vec<(&'static str, Value<'e>)> {
+pub(super) fn quantities<'e>(edits: &'e ResourceEdits<'_>) -> Vec<(&'static str, Value<'e>)> {
     if edits.is_empty() {
         return Vec::new();
     }
@@ -132,9 +135,27 @@ fn write_mounts(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &Container
     writer.remove_entries([base, PATH], &edits.mounts_removed);
     let exists = slot.view.volume_mounts.is_some();
     writer.append([base, PATH], exists, &edits.mounts_added, |writer, mount| {
-        let fields = [("name", Value::Text(&mount.volume)), ("mountPath", Value::Text(&mount.path))];
-        writer.value(&Value::Map(&fields));
+        let sub_path = mount.sub_path.unwrap_or_default();
+        let fields = [
+            ("name", Value::Text(&mount.volume)),
+            ("mountPath", Value::Text(&mount.path)),
+            ("subPath", Value::Text(sub_path)),
+        ];
+        writer.value(&Value::Map(&fields[..2 + usize::from(mount.sub_path.is_some())]));
     });
+}
+
+/// `FallbackToLogsOnError` where the field is unset. `File` is what the API fills in before anybody is asked; what a
+/// container writes into that file goes first all the same.
+pub(super) fn write_fallback(writer: &mut PatchWriter, subject: &Subject<'_, '_>) {
+    for slot in subject.slots.iter().filter(|slot| slot.in_scope) {
+        let own = slot.view.termination_message_policy.as_deref().unwrap_or_default();
+        if own.is_empty() || own == "File" {
+            let index = slot.index.to_string();
+            let path = ["/spec/", slot.kind.field(), "/", &index, "/terminationMessagePolicy"];
+            writer.add(&path, &Value::Text(FALLBACK));
+        }
+    }
 }
 
 fn write_environment(writer: &mut PatchWriter, slot: &Slot<'_, '_>, edits: &ContainerEdits<'_>, base: &str) {

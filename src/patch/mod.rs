@@ -1,6 +1,7 @@
 //! The plan as a JSON Patch (RFC 6902), written straight to bytes.
 
 mod container;
+mod copier;
 mod pod;
 mod writer;
 
@@ -26,6 +27,11 @@ impl Patch {
             container::write(&mut writer, slot, edits);
         }
         pod::write_volumes(&mut writer, subject, &plan.pod);
+        if plan.fall_back_to_logs && !(writer.is_empty() && plan.copiers.is_empty()) {
+            container::write_fallback(&mut writer, subject);
+        }
+        // At the end: what is put before the other init containers moves them.
+        copier::write(&mut writer, subject, plan);
         Self { writer }
     }
 

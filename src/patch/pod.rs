@@ -92,4 +92,11 @@ pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>,
         let directory = Value::Map(fields.get(first..end).unwrap_or_default());
         writer.value(&Value::Map(&[("name", Value::Text(&volume.name)), ("emptyDir", directory)]));
     });
+    let exists = exists || !edits.volumes_added.is_empty();
+    writer.append(["/spec/volumes", ""], exists, &edits.images_added, |writer, volume| {
+        let policy = volume.pull_policy.unwrap_or_default();
+        let fields = [("reference", Value::Text(volume.reference)), ("pullPolicy", Value::Text(policy))];
+        let image = Value::Map(&fields[..1 + usize::from(volume.pull_policy.is_some())]);
+        writer.value(&Value::Map(&[("name", Value::Text(&volume.name)), ("image", image)]));
+    });
 }

@@ -67,9 +67,14 @@ impl PatchWriter {
 
     /// `add` at a path.
     pub fn add(&mut self, path: Path<'_>, value: &Value<'_>) {
+        self.add_with(path, |writer| writer.value(value));
+    }
+
+    /// `add` at a path of a value that is written by a function.
+    pub fn add_with(&mut self, path: Path<'_>, write: impl FnOnce(&mut Self)) {
         self.open(b"add", path);
         self.operations.extend_from_slice(b"\",\"value\":");
-        self.value(value);
+        write(self);
         self.operations.push(b'}');
     }
 
@@ -115,17 +120,13 @@ impl PatchWriter {
             return;
         }
         if !exists {
-            self.open(b"add", &path);
-            self.operations.extend_from_slice(b"\",\"value\":");
-            self.list(entries.len(), |writer, index| write(writer, &entries[index]));
-            self.operations.push(b'}');
+            self.add_with(&path, |writer| {
+                writer.list(entries.len(), |writer, index| write(writer, &entries[index]));
+            });
             return;
         }
         for entry in entries {
-            self.open(b"add", &[path[0], path[1], "/-"]);
-            self.operations.extend_from_slice(b"\",\"value\":");
-            write(self, entry);
-            self.operations.push(b'}');
+            self.add_with(&[path[0], path[1], "/-"], |writer| write(writer, entry));
         }
     }
 

@@ -5,7 +5,7 @@ mod mount_path;
 mod volume_name;
 
 pub use mount_path::{is_within, normalize};
-pub use volume_name::volume_name;
+pub use volume_name::{copier_name, volume_name};
 
 use std::borrow::Cow;
 
@@ -16,6 +16,10 @@ pub struct Plan<'v> {
     pub pod: PodEdits<'v>,
     /// At each container, in the order of the subject's slots.
     pub containers: Vec<ContainerEdits<'v>>,
+    /// Init containers to add before all others, in this order.
+    pub copiers: Vec<Copier<'v>>,
+    /// Whether the containers of a pod that is changed leave the end of their log where they fail without a message.
+    pub fall_back_to_logs: bool,
 }
 
 /// Edits of pod-level fields. `None`, `false` and empty mean: untouched.
@@ -57,6 +61,8 @@ pub struct PodEdits<'v> {
     pub volumes_removed: Vec<usize>,
     /// emptyDirs to add.
     pub volumes_added: Vec<EmptyDir<'v>>,
+    /// Image volumes to add.
+    pub images_added: Vec<ImageVolume<'v>>,
     /// Annotations to remove, by key.
     pub annotations_removed: Vec<Cow<'v, str>>,
 }
@@ -128,7 +134,14 @@ pub struct ResourceEdits<'v> {
     pub ephemeral_storage: Option<Cow<'v, str>>,
 }
 
-impl ResourceEdits<'_> {
+impl<'v> ResourceEdits<'v> {
+    /// Takes from others what is not set.
+    pub fn complete(&mut self, others: Self) {
+        self.cpu = self.cpu.take().or(others.cpu);
+        self.memory = self.memory.take().or(others.memory);
+        self.ephemeral_storage = self.ephemeral_storage.take().or(others.ephemeral_storage);
+    }
+
     /// Whether nothing is set.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -154,4 +167,53 @@ pub struct Mount<'v> {
     pub volume: Cow<'v, str>,
     /// Where it is mounted, normalised.
     pub path: Cow<'v, str>,
+    /// The directory of the volume that is mounted, instead of all of it.
+    pub sub_path: Option<&'static str>,
+}
+
+/// A volume with the content of an image (KEP-4639) to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageVolume<'v> {
+    /// Unique in the pod.
+    pub name: Cow<'v, str>,
+    /// The image, as the pod's container writes it.
+    pub reference: &'v str,
+    /// When it is pulled, as the container says.
+    pub pull_policy: Option<&'v str>,
+}
+
+/// An init container of ours to add: it fills emptyDirs with what the image of a container has there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copier<'v> {
+    /// Unique in the pod.
+    pub name: Cow<'v, str>,
+    /// The number of the container that it copies for.
+    pub of: usize,
+    /// The image of this program.
+    pub image: &'v str,
+    /// When that is pulled; unset: as the API says.
+    pub pull_policy: Option<&'v str>,
+    /// As whom it runs: the container's own uid.
+    pub user: i64,
+    /// The container's own gid; `None`: what is set at the pod, or none.
+    pub group: Option<i64>,
+    /// The name of the image volume.
+    pub source: Cow<'v, str>,
+    /// What it copies.
+    pub copies: Vec<Copied<'v>>,
+    /// Its requests.
+    pub requests: ResourceEdits<'v>,
+    /// Its limits.
+    pub limits: ResourceEdits<'v>,
+}
+
+/// A directory that a copier fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied<'v> {
+    /// Where it is in the image, normalised.
+    pub path: Cow<'v, str>,
+    /// The name of the emptyDir.
+    pub volume: Cow<'v, str>,
+    /// No more than that, a quantity; `None`: as much as there is.
+    pub size_limit: Option<Cow<'v, str>>,
 }

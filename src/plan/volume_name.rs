@@ -1,4 +1,4 @@
-//! Names for the volumes that are added.
+//! Names for the volumes and containers that are added.
 
 use std::borrow::Cow;
 
@@ -33,6 +33,12 @@ pub fn volume_name<'v>(container: &str, path: &str, taken: impl Fn(&str) -> bool
         name = format!("{stem}-{:08x}", sum.wrapping_add(u32::from(further)));
     }
     Cow::Owned(name)
+}
+
+/// The name of the init container that copies for a container; made as that of a volume on `/copy-up` is.
+#[must_use]
+pub fn copier_name<'v>(container: &str, taken: impl Fn(&str) -> bool) -> Cow<'v, str> {
+    volume_name(container, "/copy-up", taken)
 }
 
 fn is_label(name: &str) -> bool {
@@ -71,6 +77,16 @@ mod tests {
         for (i, name) in names.iter().enumerate() {
             assert!(is_label(name), "{name}");
             assert!(names.iter().skip(i + 1).all(|other| other != name), "{name}");
+        }
+    }
+
+    #[test]
+    fn copiers_are_known_by_how_their_names_begin() {
+        assert_eq!(copier_name("web", |_| false), "copy-up-web");
+        for name in
+            [copier_name(&"c".repeat(63), |_| false), copier_name("web", |name| name == "copy-up-web")]
+        {
+            assert!(is_label(&name) && name.starts_with("copy-up-"), "{name}");
         }
     }
 

@@ -71,6 +71,9 @@ pub struct PolicySpec {
     pub annotation_prefix: String,
     /// Whether creating or changing a workload answers warnings that say what will become of its pods.
     pub workload_warnings: bool,
+    /// Whether the containers of a pod that is changed get `terminationMessagePolicy: FallbackToLogsOnError`: one that
+    /// dies without a message of its own leaves the end of its log in the pod's status, for whoever wonders why.
+    pub fallback_to_logs_on_error: bool,
 }
 
 impl Default for PolicySpec {
@@ -85,6 +88,7 @@ impl Default for PolicySpec {
             on_error: OnError::Allow,
             annotation_prefix: DEFAULT_PREFIX.to_owned(),
             workload_warnings: true,
+            fallback_to_logs_on_error: true,
         }
     }
 }

@@ -58,6 +58,8 @@ pub struct Policy {
     pub on_error: OnError,
     /// Whether changes of workloads are answered with warnings.
     pub workload_warnings: bool,
+    /// Whether containers of a changed pod leave the end of their log where they fail without a message.
+    pub fallback_to_logs_on_error: bool,
     /// `<prefix>/hardened`, made once.
     pub hardened_key: String,
     /// `<prefix>/exempted`, made once.
@@ -93,6 +95,7 @@ impl Policy {
             annotation_prefix: spec.annotation_prefix,
             on_error: spec.on_error,
             workload_warnings: spec.workload_warnings,
+            fallback_to_logs_on_error: spec.fallback_to_logs_on_error,
             hardened_key,
             exempted_label,
         }
@@ -118,6 +121,7 @@ impl From<&Policy> for HardeningPolicy {
             on_error: policy.on_error,
             annotation_prefix: policy.annotation_prefix.clone(),
             workload_warnings: policy.workload_warnings,
+            fallback_to_logs_on_error: policy.fallback_to_logs_on_error,
         };
         let metadata = Metadata { name: policy.name.clone() };
         Self { api_version: API_VERSION.to_owned(), kind: KIND.to_owned(), metadata, spec, status: None }

@@ -28,6 +28,8 @@ pub struct PolicySet {
     profiles: Arc<ProfileSet>,
     /// Whether a policy may want a user namespace whatever the image's profile says.
     isolating: bool,
+    /// Whether a policy has a copier for images whose files must be there.
+    copying: bool,
 }
 
 /// What becomes of each policy that a pod's author chose, over one that a namespace has: made when first needed.
@@ -81,7 +83,9 @@ impl PolicySet {
             [posture.unknown, posture.persistent_volumes, posture.floor.unwrap_or_default()]
                 .contains(&Posture::Isolated)
         });
-        Self { policies, loaded, by_name, blends, profiles: profiles::shared(), isolating }
+        let copying =
+            policies.iter().any(|policy| policy.rules.read_only_root_filesystem.copy_up.image.is_some());
+        Self { policies, loaded, by_name, blends, profiles: profiles::shared(), isolating, copying }
     }
 
     /// The same policies, with these facts about images instead of those that are built in.
@@ -104,6 +108,15 @@ impl PolicySet {
             profile.is_some_and(|profile| profile.facts.posture == Some(Posture::Isolated))
         };
         self.isolating || subject.slots.iter().any(|slot| slot.view.image.as_deref().is_some_and(by_profile))
+    }
+
+    /// Whether what becomes of a pod may depend on whether the nodes mount images as volumes.
+    #[must_use]
+    pub fn copies_up(&self, subject: &Subject<'_, '_>, namespace: &str) -> bool {
+        let needs_content = |image: &str| {
+            self.profiles.find(image, namespace).is_some_and(|profile| profile.facts.needs_content())
+        };
+        self.copying && subject.slots.iter().any(|slot| slot.view.image.as_deref().is_some_and(needs_content))
     }
 
     /// The policy for a pod, and why.

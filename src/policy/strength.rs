@@ -128,8 +128,10 @@ fn laxer_user(base: &run_as_non_root::Params, picked: &run_as_non_root::Params) 
 
 /// Which paths are writable is the author's to say, by annotation; how much may be written is not.
 fn laxer_root(base: &read_only_root_filesystem::Params, picked: &read_only_root_filesystem::Params) -> bool {
-    let read_only_root_filesystem::Params { mode: _, writable_paths: _, size_limit } = picked;
-    bounds_less(&base.size_limit, size_limit)
+    let read_only_root_filesystem::Params { mode: _, writable_paths: _, size_limit, copy_up } = picked;
+    // Without a copier a root stays writable.
+    let copies_less = base.copy_up.image.is_some() && copy_up.image.is_none();
+    copies_less || bounds_less(&base.size_limit, size_limit)
 }
 
 fn laxer_resources(base: &resources::Params, picked: &resources::Params) -> bool {

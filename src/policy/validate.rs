@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{API_VERSION, Authorization, HardeningPolicy, KIND};
+use crate::profiles::Reference;
 use crate::rules::resources::{Defaults, Quantities};
 use crate::view::is_quantity;
 
@@ -127,6 +128,9 @@ fn validate_paths(document: &HardeningPolicy) -> Result<(), String> {
     if !params.size_limit.is_empty() && !is_quantity(&params.size_limit) {
         let limit = &params.size_limit;
         return Err(format!("spec.rules.read-only-root-filesystem.sizeLimit `{limit}` is no quantity"));
+    }
+    if let Some(image) = params.copy_up.image.as_deref().filter(|image| Reference::parse(image).is_none()) {
+        return Err(format!("spec.rules.read-only-root-filesystem.copyUp.image `{image}` is no image"));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::facts::{Facts, Space};
+use crate::facts::{Facts, ImageVolumes, Space};
 use crate::harden::harden;
 use crate::message::warnings;
 use crate::policy::{PolicySet, parse};
@@ -20,6 +20,14 @@ numeric: {match: {repositories: [numeric]}, user: 1000, imageUser: numeric, writ
 named: {match: {repositories: [named]}, user: 472, group: 472, imageUser: named, environment: {HOME: /tmp, A: b}}
 caps: {match: {repositories: [caps]}, capabilities: [NET_BIND_SERVICE, CHOWN]}
 content: {match: {repositories: [content]}, user: 7, writablePaths: [{path: /srv, content: needed}]}
+numeric-content: {match: {repositories: [numeric-content]}, user: 10, imageUser: numeric,
+  writablePaths: [{path: /srv, content: needed}]}
+root-content: {match: {repositories: [root-content]}, posture: isolated, writablePaths: [{path: /srv, content: needed}]}
+content-below: {match: {repositories: [content-below]}, user: 7,
+  writablePaths: [{path: /opt}, {path: /opt/app, content: needed}]}
+content-above: {match: {repositories: [content-above]}, user: 7,
+  writablePaths: [{path: /opt, content: needed}, {path: /opt/app}, {path: /opt/sub, content: needed}]}
+content-tmp: {match: {repositories: [content-tmp]}, user: 7, writablePaths: [{path: /tmp, size: 2Gi, content: needed}]}
 root: {match: {repositories: [root]}, posture: isolated, writablePaths: [{path: /run}]}
 root-blind: {match: {repositories: [root-blind]}, posture: isolated}
 safe: {match: {repositories: [safe]}, posture: safe}
@@ -42,6 +50,7 @@ fn policies(spec: &str) -> PolicySet {
 struct Known {
     restricted: bool,
     nodes: bool,
+    images: ImageVolumes,
 }
 
 impl Known {
@@ -50,7 +59,7 @@ impl Known {
             if self.restricted { &[("pod-security.kubernetes.io/enforce", "restricted")] } else { &[] };
         let labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let space = Some(Arc::new(Space { labels, ..Space::default() }));
-        Facts { space, user_namespaces: self.nodes, ..Facts::default() }
+        Facts { space, user_namespaces: self.nodes, image_volumes: self.images, ..Facts::default() }
     }
 }
 
@@ -87,9 +96,9 @@ fn with_claim(image: &str) -> Value {
     pod
 }
 
-const NODES: Known = Known { restricted: false, nodes: true };
-const BARE: Known = Known { restricted: false, nodes: false };
-const RESTRICTED: Known = Known { restricted: true, nodes: true };
+const BARE: Known = Known { restricted: false, nodes: false, images: ImageVolumes::No };
+const NODES: Known = Known { nodes: true, ..BARE };
+const RESTRICTED: Known = Known { restricted: true, ..NODES };
 
 #[test]
 fn an_image_that_is_known_gets_its_user_and_its_directories() {
@@ -272,4 +281,176 @@ fn each_container_stands_for_itself() {
     assert_eq!(after["spec"]["securityContext"]["runAsUser"], Value::Null);
     assert_eq!(after["spec"]["containers"][1]["securityContext"]["runAsUser"], 101);
     assert_eq!(after["spec"]["containers"][0]["securityContext"]["runAsUser"], Value::Null);
+}
+
+const COPYING: &str = "rules: {read-only-root-filesystem: {copyUp: {image: 'reg.example/copier:1'}}}";
+const IMAGES: Known = Known { images: ImageVolumes::WithoutUserNamespace, ..BARE };
+
+fn is_read_only(pod: &Value) -> bool {
+    pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] == true
+}
+
+/// The names of all init containers.
+fn inits(pod: &Value) -> Vec<&str> {
+    let inits = pod["spec"]["initContainers"].as_array().into_iter().flatten();
+    inits.map(|container| container["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn content_that_must_be_there_is_copied_by_an_init_container() {
+    let (after, posture, said) = apply(&pod("content"), COPYING, IMAGES);
+    assert_eq!(posture, "full");
+    assert!(is_read_only(&after));
+    assert!(said.contains("an init container copies the image's files"), "{said}");
+    let spec = &after["spec"];
+    assert_eq!(
+        spec["initContainers"],
+        json!([{
+            "name": "copy-up-a",
+            "image": "reg.example/copier:1",
+            "command": ["/pod-hardener", "copy-up"],
+            "args": [
+                "--from=/var/run/secrets/kubernetes.io/serviceaccount",
+                "/srv:/copy-up/0/content:1Gi",
+            ],
+            "securityContext": {
+                "runAsNonRoot": true,
+                "runAsUser": 7,
+                "allowPrivilegeEscalation": false,
+                "readOnlyRootFilesystem": true,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+                "runAsGroup": 65532,
+            },
+            "volumeMounts": [
+                {"name": "image-a", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"},
+                {"name": "srv-a", "mountPath": "/copy-up/0"},
+            ],
+            "resources": {
+                "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "64Mi"},
+                "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "2Gi"},
+            },
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+        }])
+    );
+    assert_eq!(spec["volumes"][1], json!({"name": "srv-a", "emptyDir": {"sizeLimit": "1Gi"}}));
+    assert_eq!(spec["volumes"][2], json!({"name": "image-a", "image": {"reference": "content"}}));
+    let mount = json!({"name": "srv-a", "mountPath": "/srv", "subPath": "content"});
+    assert_eq!(spec["containers"][0]["volumeMounts"][1], mount);
+}
+
+#[test]
+fn where_it_cannot_be_copied_it_is_said_why() {
+    let nodes = "not every node is known to mount images";
+    let user = "its uid is root's or unknown";
+    for (image, policy, known, expected) in [
+        ("content", "", IMAGES, "policy names no copyUp.image"),
+        ("content", COPYING, BARE, nodes),
+        (
+            "content",
+            "rules: {user-namespace: {mode: default}, read-only-root-filesystem: {copyUp: {image: c}}}",
+            IMAGES,
+            nodes,
+        ),
+        (
+            "content",
+            "rules: {run-as-non-root: {mode: off}, read-only-root-filesystem: {copyUp: {image: c}}}",
+            IMAGES,
+            user,
+        ),
+        ("root-content", COPYING, Known { nodes: true, images: ImageVolumes::Everywhere, ..BARE }, user),
+        (
+            "content",
+            "rules: {user-namespace: {mode: default}, read-only-root-filesystem: {copyUp: {image: c}}}",
+            Known { images: ImageVolumes::Everywhere, ..BARE },
+            "",
+        ),
+        ("content", COPYING, Known { restricted: true, ..IMAGES }, ""),
+        ("numeric-content", COPYING, IMAGES, ""),
+    ] {
+        let (after, _, said) = apply(&pod(image), policy, known);
+        assert_eq!(is_read_only(&after), expected.is_empty(), "{image}, {policy}");
+        assert_eq!(inits(&after).len(), usize::from(expected.is_empty()), "{image}, {policy}");
+        assert!(said.contains(expected), "{image}, {policy}: {said}");
+        let note = after["metadata"]["annotations"]["pod-hardener.dev/hardened"].as_str().expect("a note");
+        assert_eq!(note.contains("read-only-root-filesystem"), expected.is_empty(), "{note}");
+    }
+    // All of it, whatever that hides.
+    let (after, ..) = apply(&pod("content"), "posture: {floor: full}", BARE);
+    assert!(is_read_only(&after) && inits(&after).is_empty());
+    // The image's own user runs it, whose number is known.
+    let (after, ..) = apply(&pod("numeric-content"), COPYING, IMAGES);
+    let context = &after["spec"]["initContainers"][0]["securityContext"];
+    assert_eq!((&context["runAsUser"], &context["runAsGroup"]), (&json!(10), &json!(65532)));
+    assert_eq!(after["spec"]["containers"][0]["securityContext"]["runAsUser"], Value::Null);
+}
+
+#[test]
+fn copiers_come_first_and_are_one_for_each_container() {
+    let mut own = pod("content");
+    let long = "c".repeat(63);
+    own["metadata"]["annotations"] =
+        json!({"pod-hardener.dev/writable-paths": "/data", "pod-hardener.dev/run-as-group": "9"});
+    own["spec"]["initContainers"] = json!([
+        {"name": "copy-up-a", "image": "other"},
+        {"name": "side", "image": "content", "restartPolicy": "Always", "imagePullPolicy": "Always",
+            "resources": {"limits": {"memory": "5Gi"}}},
+    ]);
+    own["spec"]["containers"].as_array_mut().expect("a list").push(json!({"name": long, "image": "content"}));
+    own["spec"]["volumes"] = json!([{"name": "image-a", "emptyDir": {}}]);
+    // A profile may know what the copier's image is like, and more than is good for it.
+    let (after, posture, _) = apply(&own, COPYING, IMAGES);
+    assert_eq!(posture, "full");
+    let names = inits(&after);
+    assert_eq!((names.len(), names[0], names[3], names[4]), (5, "copy-up-side", "copy-up-a", "side"));
+    assert!(names[1].starts_with("copy-up-a-") && names[2].starts_with("copy-up-ccc"), "{names:?}");
+    assert!(names.iter().all(|name| name.len() <= 63));
+    let of_side = &after["spec"]["initContainers"][0];
+    assert_eq!(of_side["resources"]["limits"]["memory"], "5Gi");
+    assert_eq!(of_side["resources"]["requests"]["memory"], Value::Null, "the API makes it of the limit");
+    assert_eq!(of_side["securityContext"]["runAsGroup"], 9);
+    assert_eq!(of_side["volumeMounts"].as_array().expect("mounts").len(), 2, "nothing of the annotation's");
+    let volumes = after["spec"]["volumes"].as_array().expect("volumes");
+    let image = volumes.iter().find(|volume| volume["name"] == "image-side").expect("an image");
+    assert_eq!(image["image"], json!({"reference": "content", "pullPolicy": "Always"}));
+    assert_eq!(volumes.iter().filter(|volume| volume["image"].is_object()).count(), 3);
+}
+
+#[test]
+fn facts_about_the_copiers_own_image_are_not_for_it() {
+    let policy = "rules: {read-only-root-filesystem: {copyUp: {image: root, pullPolicy: Never}}}, posture: {unknown: safe}";
+    let (after, posture, _) = apply(&pod("content"), policy, Known { nodes: true, ..IMAGES });
+    assert_eq!(posture, "full");
+    assert_eq!(after["spec"]["initContainers"][0]["imagePullPolicy"], "Never");
+    assert_eq!(after["spec"]["hostUsers"], Value::Null);
+}
+
+#[test]
+fn directories_in_directories() {
+    let mounts = |image: &str| {
+        let (after, ..) = apply(&pod(image), COPYING, IMAGES);
+        let mounts = after["spec"]["containers"][0]["volumeMounts"].as_array().expect("mounts").clone();
+        let mount = |mount: &Value| (mount["mountPath"].clone(), !mount["subPath"].is_null());
+        mounts.iter().map(mount).collect::<Vec<_>>()
+    };
+    let tmp = (json!("/tmp"), false);
+    assert_eq!(mounts("content-below"), [tmp.clone(), (json!("/opt"), false), (json!("/opt/app"), true)]);
+    assert_eq!(mounts("content-above"), [tmp.clone(), (json!("/opt"), true)]);
+    assert_eq!(mounts("content-tmp"), [(json!("/tmp"), true)]);
+}
+
+#[test]
+fn a_pod_that_is_changed_leaves_the_end_of_its_log() {
+    let policy = |after: &Value| after["spec"]["containers"][0]["terminationMessagePolicy"].clone();
+    assert_eq!(policy(&apply(&pod("web"), "", BARE).0), "FallbackToLogsOnError");
+    assert_eq!(policy(&apply(&pod("web"), "fallbackToLogsOnError: false", BARE).0), Value::Null);
+    assert_eq!(policy(&apply(&pod("web"), "preset: observe", BARE).0), Value::Null);
+    let mut defaulted = pod("web");
+    defaulted["spec"]["containers"][0]["terminationMessagePolicy"] = json!("File");
+    let (once, ..) = apply(&defaulted, "", BARE);
+    assert_eq!(policy(&once), "FallbackToLogsOnError");
+    // Nothing else is to be changed, so nothing is.
+    let mut whole = once;
+    whole["spec"]["containers"][0]["terminationMessagePolicy"] = json!("File");
+    assert_eq!(policy(&apply(&whole, "", BARE).0), "File");
 }

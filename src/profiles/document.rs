@@ -81,6 +81,15 @@ pub struct ProfileSpec {
     pub date: Option<String>,
 }
 
+impl ProfileSpec {
+    /// Whether a directory that it writes holds files that must be there.
+    #[must_use]
+    pub fn needs_content(&self) -> bool {
+        let paths = self.writable_paths.as_deref().unwrap_or_default();
+        paths.iter().any(|entry| entry.content == Content::Needed)
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_false(value: &bool) -> bool {
     !*value

@@ -203,7 +203,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         unreachable: told.unreachable,
         ..Facts::default()
     };
-    facts.user_namespaces = user_namespaces(&subject, &facts, world);
+    learn_of_nodes(&mut facts, &subject, world);
     let mut hardened = harden(&subject, world.policies, &facts, world.now);
     // Most pods want nothing that somebody would have to stand behind.
     if !hardened.asks.is_empty() {
@@ -237,21 +237,27 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     Ok(Reply::Answer(Answer { body: out.finish(), record }))
 }
 
-/// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
-/// one, instead of what is exempted or of what its image cannot live with.
-pub(crate) fn user_namespaces(subject: &Subject<'_, '_>, facts: &Facts<'_>, world: &World<'_>) -> bool {
+/// What every node can do that the pod can reach, as far as labels say; asked only for who may need it, instead of what
+/// is exempted, or of what its image cannot live with.
+pub(crate) fn learn_of_nodes(facts: &mut Facts<'_>, subject: &Subject<'_, '_>, world: &World<'_>) {
     let exempts = |key: &str| key.ends_with(EXEMPT);
     let annotations = || subject.pod.annotations();
     let of_pod = || annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
     let space = facts.space.as_deref();
     let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
-    let compensates = world.policies.compensates() && (of_pod() || of_space());
-    if !compensates && !world.policies.isolates(subject, facts.namespace) {
-        return false;
+    let policies = world.policies;
+    let compensates = policies.compensates() && (of_pod() || of_space());
+    if !compensates
+        && !policies.isolates(subject, facts.namespace)
+        && !policies.copies_up(subject, facts.namespace)
+    {
+        return;
     }
     let selector = subject.spec.node_selector.as_ref();
     let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
-    world.cluster.user_namespaces(&selector)
+    let abilities = world.cluster.abilities(&selector);
+    facts.user_namespaces = abilities.user_namespaces;
+    facts.image_volumes = abilities.image_volumes;
 }
 
 fn skip(request: &Request<'_>) -> Answer {

@@ -9,7 +9,7 @@ mod trust;
 mod validate;
 mod workload;
 
-pub(crate) use answer::user_namespaces;
+pub(crate) use answer::learn_of_nodes;
 pub use answer::{Answer, Outcome, Record, answer, answer_failure, reply};
 pub use envelope::{AdmissionReview, GroupVersionResource, OldPod, Request, ReviewError, UserInfo};
 pub use note::Note;

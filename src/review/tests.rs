@@ -93,7 +93,8 @@ fn only_new_ephemeral_containers_are_touched() {
         ops.as_array().expect("a list").iter().filter_map(|op| op["path"].as_str()).collect();
     assert_eq!(
         paths,
-        ["/spec/ephemeralContainers/1/securityContext", "/spec/ephemeralContainers/1/volumeMounts"]
+        ["securityContext", "volumeMounts", "terminationMessagePolicy"]
+            .map(|field| format!("/spec/ephemeralContainers/1/{field}"))
     );
     let context = &ops[0]["value"];
     assert_eq!(context["runAsUser"], 65532);

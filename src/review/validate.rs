@@ -9,7 +9,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::{Answer, Outcome, Record, Writer, record};
+use super::answer::{Answer, Outcome, Record, Writer, learn_of_nodes, record};
 use super::envelope::{AdmissionReview, ReviewError};
 use super::question::{Question, Reply, Told, World};
 use super::trust::{is_adopted, is_mirror};
@@ -244,7 +244,8 @@ impl Case<'_> {
         let Some(subject) = Subject::new(self.pod, Reach::Pod) else { return Vec::new() };
         let (grants, check) = self.grants(policy);
         let account = self.world.cluster.account(facts.namespace, subject.spec.account());
-        let facts = Facts { account, grants, check, ..facts };
+        let mut facts = Facts { account, grants, check, ..facts };
+        learn_of_nodes(&mut facts, &subject, self.world);
         let hardened = harden(&subject, self.world.policies, &facts, self.world.now);
         if !hardened.policy.workload_warnings {
             return Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Mode, RuleId, RuleResult};
 use crate::exemption::Exemptions;
-use crate::facts::{Account, Facts, Space};
+use crate::facts::{Account, Facts, ImageVolumes, Space};
 use crate::plan::{ContainerEdits, Plan};
 use crate::posture::Stance;
 use crate::profiles::Profile;
@@ -79,6 +79,8 @@ pub struct Desk<'v, 'a> {
     pub account: Option<Arc<Account>>,
     /// Whether every node that the pod can reach starts pods in user namespaces.
     pub user_namespaces: bool,
+    /// Where every node that the pod can reach mounts images as volumes.
+    pub image_volumes: ImageVolumes,
     /// Where each container stands on the ladder.
     pub stances: Rc<[Stance<'v>]>,
     modes: &'v [Mode],
@@ -107,6 +109,7 @@ impl<'v, 'a> Desk<'v, 'a> {
             space: facts.space.clone(),
             account: facts.account.clone(),
             user_namespaces: facts.user_namespaces,
+            image_volumes: facts.image_volumes,
             stances: Rc::from([]),
             modes,
             rule: RuleId::privileged,
@@ -130,7 +133,7 @@ impl<'v, 'a> Desk<'v, 'a> {
                 let place = Place::Container(number);
                 self.find(RuleResult::Exempted, place, Note::new("exempted"));
             } else if self.subject.slots[number].in_scope && self.lowers(rule, number) {
-                let note = self.stances[number].note();
+                let note = self.stances[number].note(rule);
                 self.find(RuleResult::Lowered, Place::Container(number), note);
             }
         }

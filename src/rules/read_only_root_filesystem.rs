@@ -1,14 +1,18 @@
 //! `read-only-root-filesystem`
 
+mod content;
+
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, Meta, Mode, Note, Place, Source};
-use crate::plan::{EmptyDir, Mount, is_within, normalize, volume_name};
-use crate::profiles::{Content, Medium, Profile, WritablePath};
+use crate::copy_up::SUB_PATH;
+use crate::plan::{Copied, EmptyDir, Mount, is_within, normalize, volume_name};
+use crate::profiles::{Content, Medium, WritablePath};
 use crate::view::ContainerType;
+pub(crate) use content::{COPIER, CopyUser, Obstacle, is_copier, settle};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -17,7 +21,7 @@ pub const META: Meta = Meta {
     enforced: Mode::Enforce,
     safe: false,
     pod_wide: false,
-    sets: "`readOnlyRootFilesystem: true`, and an emptyDir of the container's own on `/tmp` and on every other path that policy or annotation names. A path that the author mounts already, in whatever spelling, is left as it is. A new ephemeral container gets its target's /tmp, since no volume can be added to a running pod",
+    sets: "`readOnlyRootFilesystem: true`, and an emptyDir of the container's own on `/tmp` and on every other path that policy or annotation names. A path that the author mounts already, in whatever spelling, is left as it is. Where the image's profile says that the image's files must be there, an init container copies them (`copyUp`). A new ephemeral container gets its target's /tmp, since no volume can be added to a running pod",
     replaces: "`false`",
     why: "What cannot be written cannot be replaced: no dropped tools, no changed binaries, no persistence inside the container.",
     live_with: "Name the other paths that the image writes: `pod-hardener.dev/writable-paths: /var/cache/nginx,/run`. An emptyDir hides what the image has there.",
@@ -39,11 +43,61 @@ pub struct Params {
     pub writable_paths: Vec<String>,
     /// The `sizeLimit` of each emptyDir, a quantity; above it the kubelet evicts the pod. Empty: none.
     pub size_limit: String,
+    /// How a directory comes to hold the image's files whose profile says that they must be there (`content: needed`).
+    #[serde(skip_serializing_if = "CopyUp::is_unset")]
+    pub copy_up: CopyUp,
+}
+
+/// The init container that copies what an image has in a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct CopyUp {
+    /// Its image: pod-hardener's own, in the webhook's version or a newer one, from where every pod may pull it. Unset:
+    /// there is none, and the root of such a container stays writable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// When it is pulled; unset: as Kubernetes does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<PullPolicy>,
+}
+
+impl CopyUp {
+    fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    /// At every start.
+    Always,
+    /// Where the node has none.
+    IfNotPresent,
+    /// Not at all: the node has it.
+    Never,
+}
+
+impl PullPolicy {
+    /// As the API names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { mode: None, writable_paths: vec!["/tmp".to_owned()], size_limit: "1Gi".to_owned() }
+        Self {
+            mode: None,
+            writable_paths: vec!["/tmp".to_owned()],
+            size_limit: "1Gi".to_owned(),
+            copy_up: CopyUp::default(),
+        }
     }
 }
 
@@ -58,7 +112,13 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
         match read_only {
             Some(true) => {}
             None => {
-                desk.inject(place, Note::new("readOnlyRootFilesystem true"), |plan| {
+                let copies = desk.stances.get(number).is_some_and(|stance| stance.copy_user.is_some());
+                let text = if copies {
+                    "readOnlyRootFilesystem true, an init container copies the image's files"
+                } else {
+                    "readOnlyRootFilesystem true"
+                };
+                desk.inject(place, Note::new(text), |plan| {
                     plan.containers[number].read_only_root = true;
                 });
             }
@@ -82,55 +142,64 @@ pub(crate) fn is_read_only(desk: &Desk<'_, '_>, number: usize) -> bool {
     context.and_then(|context| context.read_only_root_filesystem) == Some(true)
 }
 
-/// Whether an empty directory of ours would hide files that the program needs, says the image's profile.
-pub(crate) fn hides_content(desk: &Desk<'_, '_>, number: usize, profile: Option<&Profile>) -> bool {
-    let paths = profile.and_then(|profile| profile.facts.writable_paths.as_deref()).unwrap_or_default();
-    paths
-        .iter()
-        .any(|entry| entry.content == Content::Needed && !is_taken(desk, number, &normalize(&entry.path)))
-}
-
 /// What is to be mounted on a path.
 struct Directory<'v> {
     path: Cow<'v, str>,
     size_limit: &'v str,
     in_memory: bool,
+    /// Whether it is filled with what the image has there.
+    filled: bool,
 }
 
 /// Mounts an emptyDir on each path. Where the author made the root read-only, only what the annotation asks for.
 fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: usize, by_author: bool) {
-    let usual = |path: &'v str| (path, params.size_limit.as_str(), false);
+    // A copier of ours writes nowhere else.
+    if is_copier(desk.subject, params, number) {
+        return;
+    }
+    let usual = |path: &'v str| (path, params.size_limit.as_str(), false, false);
     let from_policy: &'v [String] = if by_author { &[] } else { &params.writable_paths };
     let profile = desk.profile(number).filter(|_| !by_author);
     let of_image: &'v [WritablePath] =
         profile.and_then(|profile| profile.facts.writable_paths.as_deref()).unwrap_or_default();
+    let copies = desk.stances.get(number).is_some_and(|stance| stance.copy_user.is_some());
     let of_image = of_image.iter().map(|entry| {
         let size = entry.size.as_deref().unwrap_or(&params.size_limit);
-        (entry.path.as_str(), size, entry.medium == Medium::Memory)
+        let filled = copies && entry.content == Content::Needed;
+        (entry.path.as_str(), size, entry.medium == Medium::Memory, filled)
     });
     let asked = desk.tuning.writable_paths(number).map(usual);
     let mut directories: Vec<Directory<'v>> = Vec::new();
-    for (path, size_limit, in_memory) in
+    // What the image knows of a path goes before what others know of it.
+    for (path, size_limit, in_memory, filled) in
         from_policy.iter().map(|path| usual(path)).chain(of_image).chain(asked)
     {
         let path = normalize(path);
-        let known = directories.iter().any(|other| other.path == path);
-        if !known && !is_taken(desk, number, &path) {
-            directories.push(Directory { path, size_limit, in_memory });
+        if let Some(known) = directories.iter_mut().find(|other| other.path == path) {
+            if filled {
+                *known = Directory { path, size_limit, in_memory, filled };
+            }
+        } else if !is_taken(desk, number, &path) {
+            directories.push(Directory { path, size_limit, in_memory, filled });
         }
     }
+    let mut copies = Vec::new();
     for directory in &directories {
         let path = &directory.path;
-        let below_another =
-            directories.iter().any(|other| other.path != *path && is_within(path, &other.path));
-        if below_another {
+        let covers = |other: &Directory<'_>| {
+            other.path != *path && is_within(path, &other.path) && (other.filled || !directory.filled)
+        };
+        if directories.iter().any(covers) {
             continue;
         }
         if desk.subject.slots[number].kind == ContainerType::Ephemeral {
             mount_targets_volume(desk, number, path.clone());
         } else {
-            mount_empty_dir(desk, directory, number, by_author);
+            copies.extend(mount_empty_dir(desk, directory, number, by_author));
         }
+    }
+    if !copies.is_empty() {
+        content::add_copier(desk, params, number, copies);
     }
 }
 
@@ -146,23 +215,31 @@ fn is_taken(desk: &Desk<'_, '_>, number: usize, path: &str) -> bool {
 fn is_name_taken(desk: &Desk<'_, '_>, name: &str) -> bool {
     desk.subject.spec.volumes().iter().any(|volume| volume.name == *name)
         || desk.plan.pod.volumes_added.iter().any(|volume| volume.name == name)
+        || desk.plan.pod.images_added.iter().any(|volume| volume.name == name)
         || desk.subject.slots.iter().any(|slot| slot.view.mounts().iter().any(|mount| mount.name == *name))
 }
 
+/// What a copier has to do with it, if anything.
 fn mount_empty_dir<'v>(
     desk: &mut Desk<'v, '_>,
     directory: &Directory<'v>,
     number: usize,
     by_author: bool,
-) {
+) -> Option<Copied<'v>> {
     let path = directory.path.clone();
     let container = &desk.subject.slots[number].view.name;
     let name = volume_name(container, &path, |name| is_name_taken(desk, name));
     let size_limit = Some(Cow::Borrowed(directory.size_limit)).filter(|limit| !limit.is_empty());
     let in_memory = directory.in_memory;
+    let sub_path = directory.filled.then_some(SUB_PATH);
+    let copied = directory.filled.then(|| Copied {
+        path: path.clone(),
+        volume: name.clone(),
+        size_limit: size_limit.clone(),
+    });
     let edit = |plan: &mut crate::plan::Plan<'v>| {
         plan.pod.volumes_added.push(EmptyDir { name: name.clone(), size_limit, in_memory });
-        let mount = Mount { volume: name, path: path.clone() };
+        let mount = Mount { volume: name, path: path.clone(), sub_path };
         plan.containers[number].mounts_added.push(mount);
     };
     // The path belongs to the change that made the root read-only; beside the author's own it is one by itself.
@@ -172,6 +249,7 @@ fn mount_empty_dir<'v>(
     } else {
         desk.also(edit);
     }
+    copied
 }
 
 /// An ephemeral container cannot bring a volume: it shares the path with the container that it looks into.
@@ -185,7 +263,7 @@ fn mount_targets_volume<'v>(desk: &mut Desk<'v, '_>, number: usize, path: Cow<'v
         return;
     };
     desk.also(|plan| {
-        let mount = Mount { volume: Cow::Owned(volume), path };
+        let mount = Mount { volume: Cow::Owned(volume), path, sub_path: None };
         plan.containers[number].mounts_added.push(mount);
     });
 }

@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{Desk, Meta, Mode, Note, Place, Source};
 use crate::facts::LimitedResource;
 use crate::plan::ResourceEdits;
-use crate::subject::{Slot, Subject};
-use crate::view::{ContainerType, Quantity, ResourceList, compare_doubled, compare_quantities, double_quantity};
+use crate::subject::Subject;
+use crate::view::{
+    ContainerType, Quantity, ResourceList, Resources, compare_doubled, compare_quantities, double_quantity,
+};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -113,16 +115,62 @@ impl LimitedResource {
     }
 }
 
-/// What a container is to get.
-#[derive(Default)]
-struct Edits<'v> {
+/// A container, and what it is to get.
+struct Entry<'v, 'a> {
+    /// Where to say what is found.
+    place: Place,
+    kind: ContainerType,
+    /// What its author wrote.
+    own: Option<&'v Resources<'a>>,
     requests: ResourceEdits<'v>,
     limits: ResourceEdits<'v>,
 }
 
+impl<'v, 'a> Entry<'v, 'a> {
+    fn new(place: Place, kind: ContainerType, own: Option<&'v Resources<'a>>) -> Self {
+        Self { place, kind, own, requests: ResourceEdits::default(), limits: ResourceEdits::default() }
+    }
+}
+
 pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
-    let mut edits: Vec<Edits<'v>> = Vec::new();
-    edits.resize_with(desk.subject.slots.len(), Edits::default);
+    let mut entries = entries(desk, params);
+    if let Some(space) = desk.space.clone() {
+        quota::spare(desk, space.quota, &mut entries);
+        fit::fit(desk, &space.limits, &mut entries);
+    }
+    let of_containers = entries.split_off(desk.plan.copiers.len());
+    desk.also(|plan| {
+        for (copier, Entry { requests, limits, .. }) in plan.copiers.iter_mut().zip(entries) {
+            copier.requests.complete(requests);
+            copier.limits.complete(limits);
+        }
+    });
+    for (number, Entry { place, requests, limits, .. }) in of_containers.into_iter().enumerate() {
+        if requests.is_empty() && limits.is_empty() {
+            continue;
+        }
+        let note = Note::new("default requests and limits");
+        desk.inject(place, note, |plan| {
+            plan.containers[number].requests = requests;
+            plan.containers[number].limits = limits;
+        });
+    }
+}
+
+/// The copiers that are planned, which will stand before all others, and the containers.
+fn entries<'v, 'a>(desk: &Desk<'v, 'a>, params: &'v Params) -> Vec<Entry<'v, 'a>> {
+    let subject = desk.subject;
+    let mut entries = Vec::with_capacity(desk.plan.copiers.len() + subject.slots.len());
+    // Each as an init container whose author wrote what the container itself has.
+    for copier in &desk.plan.copiers {
+        let own = subject.slots[copier.of].view.resources.as_ref();
+        let place = Place::Container(copier.of);
+        entries.push(wanted(subject, place, ContainerType::Init, own, (&params.init_containers, None)));
+    }
+    let first = entries.len();
+    for (number, slot) in subject.slots.iter().enumerate() {
+        entries.push(Entry::new(Place::Container(number), slot.kind, slot.view.resources.as_ref()));
+    }
     for (number, slot) in desk.slots() {
         let defaults = match slot.kind {
             ContainerType::Container => &params.containers,
@@ -130,37 +178,25 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
             ContainerType::Sidecar => &params.sidecars,
             ContainerType::Ephemeral => continue,
         };
-        let known = desk.profile(number).and_then(|profile| profile.facts.memory.as_deref());
-        edits[number] = wanted(desk.subject, slot, defaults, known);
+        let memory = desk.profile(number).and_then(|profile| profile.facts.memory.as_deref());
+        let Entry { place, kind, own, .. } = entries[first + number];
+        entries[first + number] = wanted(subject, place, kind, own, (defaults, memory));
     }
-    if let Some(space) = desk.space.clone() {
-        quota::spare(desk, space.quota, &mut edits);
-        fit::fit(desk, &space.limits, &mut edits);
-    }
-    for (number, Edits { requests, limits }) in edits.into_iter().enumerate() {
-        if requests.is_empty() && limits.is_empty() {
-            continue;
-        }
-        let note = Note::new("default requests and limits");
-        desk.inject(Place::Container(number), note, |plan| {
-            plan.containers[number].requests = requests;
-            plan.containers[number].limits = limits;
-        });
-    }
+    entries
 }
 
-/// The defaults for what the container's author left unset; `memory` is the limit that its image is known to need.
-fn wanted<'v>(
+/// The defaults for what the container's author left unset, with the memory limit that its image is known to need.
+fn wanted<'v, 'a>(
     subject: &Subject<'_, '_>,
-    slot: &Slot<'_, '_>,
-    defaults: &'v Defaults,
-    memory: Option<&'v str>,
-) -> Edits<'v> {
+    place: Place,
+    kind: ContainerType,
+    own: Option<&'v Resources<'a>>,
+    (defaults, memory): (&'v Defaults, Option<&'v str>),
+) -> Entry<'v, 'a> {
     let pod = subject.spec.resources.as_ref();
-    let own = slot.view.resources.as_ref();
     let (own_requests, own_limits) =
         (own.and_then(|own| own.requests.as_ref()), own.and_then(|own| own.limits.as_ref()));
-    let mut edits = Edits::default();
+    let mut entry = Entry::new(place, kind, own);
     for resource in LimitedResource::ALL {
         // A default could exceed what the pod as a whole may have.
         let of_pod = pod.is_some_and(|pod| {
@@ -174,10 +210,10 @@ fn wanted<'v>(
         let known = memory.filter(|_| resource == LimitedResource::Memory);
         let limit = limit.map(|limit| known.filter(|known| is_above(known, limit)).unwrap_or(limit));
         let (request, limit) = complete(written, resource.default_of(&defaults.requests), limit);
-        *resource.edit(&mut edits.requests) = request;
-        *resource.edit(&mut edits.limits) = limit;
+        *resource.edit(&mut entry.requests) = request;
+        *resource.edit(&mut entry.limits) = limit;
     }
-    edits
+    entry
 }
 
 fn is_above(a: &str, b: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::profiles::Profile;
 use crate::view::ContainerType;
 use ids::Ids;
-pub(crate) use ids::UID_RANGE;
+pub(crate) use ids::{UID_RANGE, ids_in_the_end};
 
 /// Documentation and presets.
 pub const META: Meta = Meta {

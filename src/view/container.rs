@@ -43,6 +43,12 @@ pub struct Container<'a> {
     /// Raw block devices.
     #[serde(borrow, default, deserialize_with = "few")]
     pub volume_devices: Option<Vec<VolumeDevice<'a>>>,
+    /// When the image is pulled.
+    #[serde(borrow)]
+    pub image_pull_policy: Option<Text<'a>>,
+    /// What is said of its end: `File`, which the API fills in, or `FallbackToLogsOnError`.
+    #[serde(borrow)]
+    pub termination_message_policy: Option<Text<'a>>,
     /// Is it alive?
     #[serde(borrow)]
     pub liveness_probe: Option<Probe<'a>>,

@@ -143,6 +143,13 @@ impl Cluster {
         version.unwrap_or("of an unknown version").to_owned()
     }
 
+    /// The minor version of the API server.
+    pub(crate) fn minor(&self) -> u32 {
+        let version = self.version();
+        let minor = version.strip_prefix("v1.").and_then(|rest| rest.split('.').next()?.parse().ok());
+        minor.unwrap_or_else(|| panic!("{version} is no version"))
+    }
+
     /// Ends every process. An API server whose etcd is gone hangs, so etcd is last.
     pub(crate) fn stop(&self) {
         self.processes.iter().for_each(Process::stop);

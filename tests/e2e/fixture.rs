@@ -203,12 +203,17 @@ impl Namespace {
 
     /// A node that nobody runs, with that label; what it can is in its status.
     pub(crate) async fn node(&self, label: &str, pool: &str, user_namespaces: bool) {
-        let name = format!("{}-{pool}", self.name);
         let handlers = json!([{"name": "", "features": {"userNamespaces": user_namespaces}}]);
+        self.node_of(label, pool, json!({"runtimeHandlers": handlers})).await;
+    }
+
+    /// A node that nobody runs, with that label and that status.
+    pub(crate) async fn node_of(&self, label: &str, pool: &str, status: Value) {
+        let name = format!("{}-{pool}", self.name);
         let node = json!({
             "apiVersion": "v1", "kind": "Node",
             "metadata": {"name": name, "labels": {label: name}},
-            "status": {"runtimeHandlers": handlers},
+            "status": status,
         });
         self.api.create("/api/v1/nodes", &node).await.expect("a node");
     }

@@ -81,8 +81,17 @@ fn path(resource: &str) -> String {
     format!("/apis/admissionregistration.k8s.io/v1/{resource}")
 }
 
-/// The policy where nothing is known of images, as the native one knows nothing.
-fn without_images(mut policy: Policy) -> PolicySet {
+/// The policy where nothing is known of images, and no last message is asked for, as by the native one.
+fn without_images(policy: Policy) -> PolicySet {
+    without_images_of(without_messages(policy))
+}
+
+fn without_messages(policy: Policy) -> Policy {
+    Policy { fallback_to_logs_on_error: false, ..policy }
+}
+
+/// The policy where nothing is known of images.
+fn without_images_of(mut policy: Policy) -> PolicySet {
     let full = Posture::Full;
     policy.posture = PosturePolicy { unknown: full, persistent_volumes: full, floor: Some(full) };
     PolicySet::new(vec![policy]).with_profiles(Arc::default())

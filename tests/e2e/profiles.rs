@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
         test("profiles::an_image_that_is_known_gets_its_user_and_its_directories", known),
         test("profiles::an_image_that_needs_root_is_isolated_or_safe", needs_root),
         test("profiles::files_in_a_claim_stay_their_owners", claims),
+        test("profiles::content_is_copied_where_nodes_mount_images", copied),
         test("profiles::what_is_shipped_is_accepted", what_is_shipped),
         test("profiles::loader_and_api_server_agree", loader_and_api_server_agree),
         test("profiles::custom_resources_come_into_force_and_go", come_and_go),
@@ -105,6 +106,71 @@ async fn needs_root(fixture: Arc<Fixture>) {
         .with_temp_namespace(Server::Knowing, &restricted, async |namespace| {
             let admitted = namespace.admits(&pod(IMAGE)).await.object;
             pods::assert_hardened(&admitted);
+        })
+        .await;
+}
+
+/// The nodes of every version, as they would report themselves to this API server: only what it knows is admitted.
+async fn copied(fixture: Arc<Fixture>) {
+    // It drops the field otherwise, and refuses the volume that is left.
+    let knows = fixture.cluster.minor() >= 36;
+    let labels = [("content", "copied"), ("pod-security.kubernetes.io/enforce", "restricted")];
+    fixture
+        .with_temp_namespace(Server::Choosing, &labels, async |namespace| {
+            let on = |pool: &str| {
+                let mut pod = pod("zookeeper:3.9");
+                pod["spec"]["nodeSelector"] = json!({POOL: format!("{}-{pool}", namespace.name)});
+                // Its token is mounted into whatever has nothing at that place.
+                pod["spec"]["automountServiceAccountToken"] = json!(true);
+                pod
+            };
+            let minor = fixture.cluster.minor();
+            for (pool, runtime) in [("new", "containerd://2.4.2"), ("old", "containerd://1.7.0")] {
+                let info = json!({
+                    "kubeletVersion": format!("v1.{minor}.0"), "containerRuntimeVersion": runtime,
+                    "machineID": "", "systemUUID": "", "bootID": "", "kernelVersion": "", "osImage": "",
+                    "kubeProxyVersion": "", "operatingSystem": "linux", "architecture": "amd64",
+                });
+                namespace.node_of(POOL, pool, json!({"nodeInfo": info})).await;
+            }
+            if knows {
+                until_ok("the node is known", async || {
+                    let admitted = namespace.admits(&on("new")).await.object;
+                    if admitted["spec"]["initContainers"].is_array() {
+                        Ok(())
+                    } else {
+                        Err(admitted.to_string())
+                    }
+                })
+                .await;
+                let admitted = namespace.admits(&on("new")).await.object;
+                pods::assert_hardened(&admitted);
+                let copier = &admitted["spec"]["initContainers"][0];
+                assert_eq!(copier["name"], "copy-up-nginx");
+                let mounts = copier["volumeMounts"].as_array().expect("mounts");
+                assert_eq!(mounts.len(), 2, "a token: {mounts:?}");
+                let volumes = admitted["spec"]["volumes"].as_array().expect("volumes");
+                let image = volumes.iter().find(|volume| volume["name"] == "image-nginx").expect("an image");
+                assert_eq!(image["image"]["reference"], "zookeeper:3.9");
+                // What is admitted is admitted again as it is.
+                let again = namespace.admits(&pods::as_sent(&admitted)).await.object;
+                assert_eq!(again["spec"], admitted["spec"]);
+            }
+            for pool in if knows { &["old"][..] } else { &["new", "old"][..] } {
+                let admitted = namespace.admits(&on(pool)).await;
+                let spec = &admitted.object["spec"];
+                assert!(spec["initContainers"].is_null(), "{spec}");
+                assert!(
+                    spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"].is_null(),
+                    "{spec}"
+                );
+                let told = admitted.warnings.join("\n");
+                assert!(told.contains("not every node is known to mount images"), "{told}");
+            }
+            for pool in ["new", "old"] {
+                let path = format!("/api/v1/nodes/{}-{pool}", namespace.name);
+                namespace.api.delete(&path).await.expect("a deletion");
+            }
         })
         .await;
 }

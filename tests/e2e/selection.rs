@@ -35,6 +35,13 @@ spec: {selector: {namespaceLabels: {exemptions: compensated}}, exemptions: {comp
 ---
 apiVersion: pod-hardener.dev/v1alpha1
 kind: HardeningPolicy
+metadata: {name: copying}
+spec:
+  selector: {namespaceLabels: {content: copied}}
+  rules: {read-only-root-filesystem: {copyUp: {image: 'registry.example/pod-hardener:1'}}}
+---
+apiVersion: pod-hardener.dev/v1alpha1
+kind: HardeningPolicy
 metadata: {name: base}
 spec: {exemptions: {authorization: rbac, namespaces: true}}
 ";

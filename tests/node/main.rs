@@ -28,6 +28,7 @@ mod certificates;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../e2e/cluster.rs"]
 mod cluster;
+mod content;
 mod faults;
 mod fixture;
 mod guard;
@@ -109,6 +110,7 @@ fn tests() -> Vec<Test> {
     // What breaks things comes last.
     [
         hardened::tests(),
+        content::tests(),
         installation::tests(),
         workloads::tests(),
         guard::tests(),

@@ -48,7 +48,9 @@ pub(crate) fn weaker(before: &Value, after: &Value) -> Vec<String> {
     for name in ["hostUsers", "automountServiceAccountToken"] {
         kept_off(&before["spec"][name], &after["spec"][name], name, &mut weaker);
     }
-    for (old, new) in containers(before).zip(containers(after)) {
+    // Copiers stand before all others.
+    let added = containers(after).count().saturating_sub(containers(before).count());
+    for (old, new) in containers(before).zip(containers(after).skip(added)) {
         let name = old["name"].as_str().unwrap_or_default();
         let found = weaker_container((before, old), (after, new));
         weaker.extend(found.into_iter().map(|what| format!("{name}: {what}")));

@@ -25,6 +25,7 @@ use pod_hardener::policy::{PolicySet, Preset};
 use pod_hardener::posture::Posture;
 use pod_hardener::rules::RuleId;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
@@ -137,13 +138,20 @@ proptest! {
         pod in any_pod(),
         policy in policy(),
         nodes in any::<bool>(),
+        images in select(&["no", "without-user-namespace", "everywhere"][..]),
         restricted in any::<bool>(),
     ) {
         let level = if restricted { "restricted" } else { "baseline" };
-        let known = json!({"userNamespaces": nodes, "labels": {"pod-security.kubernetes.io/enforce": level}});
+        let known = json!({"userNamespaces": nodes, "imageVolumes": images, "labels": {"pod-security.kubernetes.io/enforce": level}});
         let facts = facts(&known);
         let once = harden_where(&pod, &policy, &facts);
         none(&effective::weaker(&pod, &once.pod))?;
+        let operations = Operations::new(&once.operations);
+        prop_assert!(operations.written_twice().is_empty(), "written twice: {:?}", operations.written_twice());
+        none(&operations.unexplained(&pod, &once.pod))?;
+        if api_server::invalid(&pod).is_empty() {
+            none(&api_server::invalid(&once.pod))?;
+        }
         let again = harden_where(&once.pod, &policy, &facts);
         prop_assert!(again.operations.is_empty(), "a second pass: {}", json!(again.operations));
         prop_assert_eq!(once.posture, again.posture);

@@ -70,6 +70,8 @@ fn any_modes() -> impl Strategy<Value = PolicySet> {
             spec.rules.run_as_non_root.fs_group = Some(3000);
             spec.rules.read_only_root_filesystem.writable_paths =
                 vec!["/tmp".to_owned(), "/var/cache".to_owned()];
+            spec.rules.read_only_root_filesystem.copy_up.image = Some("registry.example/copier".to_owned());
+            spec.fallback_to_logs_on_error = false;
             spec.rules.resources.containers.requests.cpu = "0.75".to_owned();
         }
         PolicySet::new(vec![Policy::resolve(document)])

@@ -7,6 +7,9 @@ use crate::list;
 /// Objects and lists that an operation may replace as a whole: we know all that can be in them.
 const REPLACED_WHOLE: [&str; 2] = ["/seccompProfile", "/capabilities/add"];
 
+/// What is added here moves those that are there; it is the last that happens.
+const INSERTED: &str = "/spec/initContainers/0";
+
 /// The paths of operations, by kind.
 pub(crate) struct Operations<'o> {
     added: Vec<&'o str>,
@@ -25,7 +28,7 @@ impl<'o> Operations<'o> {
     /// Paths that are written twice; appending to a list twice is no such thing.
     pub(crate) fn written_twice(&self) -> Vec<&'o str> {
         let mut paths: Vec<&str> = self.added.iter().chain(&self.removed).copied().collect();
-        paths.retain(|path| !path.ends_with("/-"));
+        paths.retain(|path| !path.ends_with("/-") && *path != INSERTED);
         paths.sort_unstable();
         paths.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
     }
@@ -45,6 +48,10 @@ impl<'o> Operations<'o> {
             }
             return;
         }
+        self.compare_inside(path, before, after, found);
+    }
+
+    fn compare_inside(&self, path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
         match (before, after) {
             (Value::Object(old), Value::Object(new)) => {
                 for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
@@ -73,12 +80,19 @@ impl<'o> Operations<'o> {
         let stays = |index: &usize| !self.removed.contains(&format!("{path}/{index}").as_str());
         let kept: Vec<usize> = (0..old.len()).filter(stays).collect();
         let appended = self.added.iter().filter(|added| **added == format!("{path}/-")).count();
-        if new.len() != kept.len() + appended {
+        let first = format!("{path}/0");
+        let inserted = self.added.iter().filter(|added| **added == INSERTED && *added == &first).count();
+        if new.len() != kept.len() + appended + inserted {
             found.push(format!("{path} has {} entries", new.len()));
             return;
         }
-        for (index, new) in kept.iter().zip(new) {
-            self.compare(&format!("{path}/{index}"), &old[*index], new, found);
+        for (index, new) in kept.iter().zip(&new[inserted..]) {
+            let path = format!("{path}/{index}");
+            if inserted > 0 {
+                self.compare_inside(&path, &old[*index], new, found);
+            } else {
+                self.compare(&path, &old[*index], new, found);
+            }
         }
     }
 }
@@ -92,7 +106,9 @@ pub(crate) fn beyond_reach(operations: &[Value], known: usize, pod: &Value) -> V
         let mut parts = path.strip_prefix("/spec/ephemeralContainers/").unwrap_or_default().split('/');
         let index: Option<usize> = parts.next().and_then(|index| index.parse().ok());
         let field = parts.next().unwrap_or_default();
-        if index.is_none_or(|index| index < known) || !["securityContext", "volumeMounts"].contains(&field) {
+        if index.is_none_or(|index| index < known)
+            || !["securityContext", "volumeMounts", "terminationMessagePolicy"].contains(&field)
+        {
             found.push(path.to_owned());
         }
         let value = &operation["value"];

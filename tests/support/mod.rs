@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pod_hardener::facts::{Account, Facts, Limit, LimitScope, LimitedResource, Quota, Space};
+use pod_hardener::facts::{Account, Facts, ImageVolumes, Limit, LimitScope, LimitedResource, Quota, Space};
 use pod_hardener::harden::harden;
 use pod_hardener::message;
 use pod_hardener::policy::PolicySet;
@@ -37,7 +37,7 @@ pub(crate) struct Hardened {
 ///
 /// `limits` as in a LimitRange's spec; `quota` names what ResourceQuotas count, and scopes; `labels` and
 /// `annotations` of the namespace; `account` with `bound`, `automount` and the keys of `annotations`;
-/// `userNamespaces`: whether the nodes have them.
+/// `userNamespaces`: whether the nodes have them; `imageVolumes`: `no`, `without-user-namespace`, `everywhere`.
 pub(crate) fn facts(known: &Value) -> Facts<'static> {
     if known.is_null() {
         return Facts::of_namespace("shop");
@@ -81,6 +81,11 @@ pub(crate) fn facts(known: &Value) -> Facts<'static> {
         space: Some(Arc::new(space)),
         account: Some(Arc::new(account)),
         user_namespaces: known["userNamespaces"] == true,
+        image_volumes: match known["imageVolumes"].as_str() {
+            Some("everywhere") => ImageVolumes::Everywhere,
+            Some("without-user-namespace") => ImageVolumes::WithoutUserNamespace,
+            _ => ImageVolumes::No,
+        },
         ..Facts::of_namespace("shop")
     }
 }

@@ -168,16 +168,23 @@ pub(crate) fn pause() -> Result<PathBuf> {
 
 /// An image with a shell and a web server.
 pub(crate) fn busybox() -> Result<PathBuf> {
-    small("busybox", || {
-        let tar = debian("busybox-static", "extract")?;
-        let folder = tar.with_extension("");
-        let file = folder.join("bin/busybox");
-        if !file.is_file() {
-            create(&folder)?;
-            run::check(Command::new("tar").arg("-C").arg(&folder).arg("-xf").arg(&tar).arg("./bin/busybox"))?;
-        }
-        Ok(file)
-    })
+    small("busybox", busybox_program)
+}
+
+/// The same with files where it writes.
+pub(crate) fn content() -> Result<PathBuf> {
+    small("content", busybox_program)
+}
+
+fn busybox_program() -> Result<PathBuf> {
+    let tar = debian("busybox-static", "extract")?;
+    let folder = tar.with_extension("");
+    let file = folder.join("bin/busybox");
+    if !file.is_file() {
+        create(&folder)?;
+        run::check(Command::new("tar").arg("-C").arg(&folder).arg("-xf").arg(&tar).arg("./bin/busybox"))?;
+    }
+    Ok(file)
 }
 
 /// The image `localhost/NAME:1` of one program, as its Dockerfile in the tests' folder says.

@@ -66,6 +66,7 @@ pub(crate) fn archives() -> Result<OsString> {
     assets::path_list(vec![
         images::pause()?,
         images::busybox()?,
+        images::content()?,
         images::pod_hardener(Profile::Quick, Platform::default())?,
     ])
 }

@@ -102,10 +102,12 @@ impl Looking<'_> {
         let selector: Vec<(&str, &str)> =
             selector.map_or_else(Vec::new, |selector| selector.entries().collect());
         let account = spec.filter(|_| self.knows_accounts);
+        let abilities = self.cluster.abilities(&selector);
         Facts {
             space: self.cluster.space(namespace).filter(|_| self.knows_namespaces),
             account: account.and_then(|spec| self.cluster.account(namespace, spec.account())),
-            user_namespaces: self.cluster.user_namespaces(&selector),
+            user_namespaces: abilities.user_namespaces,
+            image_volumes: abilities.image_volumes,
             ..Facts::of_namespace(namespace)
         }
     }

@@ -93,7 +93,8 @@ pub(super) async fn read(client: &Client, unread: &mut Vec<String>) -> Server {
     let pods = Api::<Pod>::namespaced(client.clone(), &namespace);
     let listed = pods.list(&ListParams::default().labels(PODS)).await.map(|pods| pods.items);
     server.replicas = taken("the webhook's pods", listed, unread).into_iter().map(replica).collect();
-    let lease = Api::<Lease>::namespaced(client.clone(), &namespace).get_opt(Office::Certificates.lease()).await;
+    let lease =
+        Api::<Lease>::namespaced(client.clone(), &namespace).get_opt(Office::Certificates.lease()).await;
     let lease = taken("the Lease", lease, unread);
     server.certificate_leader = lease.and_then(|lease| lease.spec?.holder_identity);
     let secret = Api::<Secret>::namespaced(client.clone(), &namespace).get_opt(SECRET).await;

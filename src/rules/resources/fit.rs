@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Edits;
+use super::Entry;
 use super::bounds::Bounds;
 use crate::facts::{Limit, LimitScope, LimitedResource};
 use crate::rules::{Desk, Note, Place};
@@ -69,7 +69,7 @@ impl Share {
 }
 
 /// Brings what is planned within the bounds of LimitRanges; takes back what does not fit, and says so.
-pub(super) fn fit(desk: &mut Desk<'_, '_>, limits: &[Limit], edits: &mut [Edits<'_>]) {
+pub(super) fn fit(desk: &mut Desk<'_, '_>, limits: &[Limit], entries: &mut [Entry<'_, '_>]) {
     if limits.is_empty() {
         return;
     }
@@ -79,16 +79,16 @@ pub(super) fn fit(desk: &mut Desk<'_, '_>, limits: &[Limit], edits: &mut [Edits<
         if of_container.is_none() && of_pod.is_none() {
             continue;
         }
-        let planned: Vec<Share> = shares(desk, resource, edits);
+        let planned: Vec<Share> = shares(resource, entries);
         if !planned.iter().any(Share::is_ours) {
             continue;
         }
         let grain = if resource == LimitedResource::Cpu { 1 } else { 1000 };
         let mut fitting = planned.clone();
-        for (number, share) in fitting.iter_mut().enumerate().filter(|(_, share)| share.is_ours()) {
+        for (share, entry) in fitting.iter_mut().zip(&*entries).filter(|(share, _)| share.is_ours()) {
             *share = share.within(of_container, grain).unwrap_or_else(|| {
                 let note = Note::of("no default fits the LimitRange of a container's ", resource.as_str());
-                desk.impossible(Place::Container(number), note);
+                desk.impossible(entry.place, note);
                 share.untouched()
             });
         }
@@ -99,31 +99,30 @@ pub(super) fn fit(desk: &mut Desk<'_, '_>, limits: &[Limit], edits: &mut [Edits<
                 fitting.iter().map(|share| share.untouched()).collect()
             });
         }
-        for ((edits, before), after) in edits.iter_mut().zip(&planned).zip(&fitting) {
+        for ((entry, before), after) in entries.iter_mut().zip(&planned).zip(&fitting) {
             let bytes = resource != LimitedResource::Cpu;
-            write(resource.edit(&mut edits.requests), before.request, after.request, bytes);
-            write(resource.edit(&mut edits.limits), before.limit, after.limit, bytes);
+            write(resource.edit(&mut entry.requests), before.request, after.request, bytes);
+            write(resource.edit(&mut entry.limits), before.limit, after.limit, bytes);
         }
     }
 }
 
-fn shares(desk: &Desk<'_, '_>, resource: LimitedResource, edits: &mut [Edits<'_>]) -> Vec<Share> {
-    let share = |(slot, edits): (&crate::subject::Slot<'_, '_>, &mut Edits<'_>)| {
-        let own = slot.view.resources.as_ref();
-        let limit = resource.of(own.and_then(|own| own.limits.as_ref())).and_then(thousandths);
-        let request = resource.of(own.and_then(|own| own.requests.as_ref())).and_then(thousandths);
-        let ours_request = resource.edit(&mut edits.requests).as_deref().and_then(thousandths);
-        let ours_limit = resource.edit(&mut edits.limits).as_deref().and_then(thousandths);
+fn shares(resource: LimitedResource, entries: &mut [Entry<'_, '_>]) -> Vec<Share> {
+    let share = |entry: &mut Entry<'_, '_>| {
+        let limit = resource.of(entry.own.and_then(|own| own.limits.as_ref())).and_then(thousandths);
+        let request = resource.of(entry.own.and_then(|own| own.requests.as_ref())).and_then(thousandths);
+        let ours_request = resource.edit(&mut entry.requests).as_deref().and_then(thousandths);
+        let ours_limit = resource.edit(&mut entry.limits).as_deref().and_then(thousandths);
         let needed = request.or(ours_request).unwrap_or(0);
         Share {
-            kind: slot.kind,
+            kind: entry.kind,
             own: (request.or(limit), limit),
             request: ours_request,
             limit: ours_limit,
             lowest: needed.max(ours_limit.unwrap_or(0) / 4),
         }
     };
-    desk.subject.slots.iter().zip(edits).map(share).collect()
+    entries.iter_mut().map(share).collect()
 }
 
 /// What was planned stays as it was written; what is new is written in the largest unit.

@@ -3,14 +3,14 @@
 //! A quota of cpu or memory refuses containers without them, so a default only helps there; except in pods with
 //! `resources` of their own, whose containers may go without.
 
-use super::Edits;
+use super::Entry;
 use crate::facts::{LimitedResource, Quota};
 use crate::rules::{Desk, Note, Place};
 use crate::subject::Subject;
 use crate::view::{Resources, thousandths};
 
 /// Takes back what would use up a quota that the pod does not touch without us, and says so.
-pub(super) fn spare(desk: &mut Desk<'_, '_>, quota: Quota, edits: &mut [Edits<'_>]) {
+pub(super) fn spare(desk: &mut Desk<'_, '_>, quota: Quota, entries: &mut [Entry<'_, '_>]) {
     if quota == Quota::default() {
         return;
     }
@@ -23,12 +23,12 @@ pub(super) fn spare(desk: &mut Desk<'_, '_>, quota: Quota, edits: &mut [Edits<'_
         let no_request = decides || (optional && quota.requests[resource as usize]);
         let no_limit = decides || (optional && quota.limits[resource as usize]);
         let mut any = false;
-        for (slot, edits) in subject.slots.iter().zip(edits.iter_mut()) {
-            let own = slot.view.resources.as_ref().and_then(|own| own.requests.as_ref());
+        for entry in entries.iter_mut() {
+            let own = entry.own.and_then(|own| own.requests.as_ref());
             // The API makes a limit without a request the request.
             let no_limit = no_limit || (no_request && resource.of(own).is_none());
-            any |= no_request && resource.edit(&mut edits.requests).take().is_some();
-            any |= no_limit && resource.edit(&mut edits.limits).take().is_some();
+            any |= no_request && resource.edit(&mut entry.requests).take().is_some();
+            any |= no_limit && resource.edit(&mut entry.limits).take().is_some();
         }
         if any {
             spared.push(resource.as_str());

@@ -1,8 +1,9 @@
 //! The ids for containers whose author chose none.
 
-use super::{Params, Strategy};
+use super::{Identity, Params, Strategy, own_identity, pod_identity};
 use crate::facts::Space;
 use crate::profiles::{ImageUser, Profile};
+use crate::rules::Desk;
 
 /// The namespace's uids on OpenShift.
 pub(crate) const UID_RANGE: &str = "openshift.io/sa.scc.uid-range";
@@ -92,6 +93,30 @@ impl<'v> Ids<'v> {
         let remark = if own { self.remark } else { "" };
         format!("{user}{remark}")
     }
+}
+
+/// As whom the container runs once the plan is carried out: uid, and gid where the pod or policy says it; `None` where
+/// the uid is the image's own and not known.
+pub(crate) fn ids_in_the_end(
+    desk: &Desk<'_, '_>,
+    params: &Params,
+    number: usize,
+    profile: Option<&Profile>,
+) -> Option<(i64, Option<i64>)> {
+    let edits = &desk.plan.containers[number];
+    let planned = &desk.plan.pod;
+    let written = own_identity(desk, number).or(Identity {
+        user: planned.run_as_user,
+        group: planned.run_as_group,
+        ..Identity::default()
+    });
+    let written = written.or(pod_identity(desk));
+    let facts = profile.map(|profile| &profile.facts);
+    let images_own = facts.filter(|facts| matches!(facts.image_user, Some(ImageUser::Named | ImageUser::Numeric)));
+    let user = edits.run_as_user.or(written.user).or(images_own.and_then(|facts| facts.user))?;
+    let ids = Ids::new(params, desk.space.as_deref());
+    let group = edits.run_as_group.or(written.group).or_else(|| ids.of(profile).group);
+    Some((user, group))
 }
 
 /// The first of `START/SIZE` or `START-END`: never root, never beyond what the API takes.

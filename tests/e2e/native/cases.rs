@@ -113,6 +113,7 @@ fn cases() -> Vec<Case> {
             plain(),
         ),
         case("images", RESTRICTED, Value::Null, known),
+        case("messages", RESTRICTED, Value::Null, plain()),
         case(
             "namespace-range",
             "{preset: restricted, rules: {run-as-non-root: {strategy: namespace-range}}}",
@@ -144,10 +145,10 @@ async fn every_exception(fixture: Arc<Fixture>) {
                 let policy = policy(&format!("case-{}", case.exception), case.policy);
                 let differs = async |native: &Namespace| {
                     account(native).await;
-                    let policies = if case.exception == "images" {
-                        PolicySet::new(vec![policy.clone()])
-                    } else {
-                        super::without_images(policy.clone())
+                    let policies = match case.exception {
+                        "images" => PolicySet::new(vec![super::without_messages(policy.clone())]),
+                        "messages" => super::without_images_of(policy.clone()),
+                        _ => super::without_images(policy.clone()),
                     };
                     differs([native, plain], policies, &case).await
                 };
