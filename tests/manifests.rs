@@ -94,8 +94,8 @@ fn the_api_server_finds_the_pods() {
     };
     serves("listen", at(&service, "/spec/ports/0/targetPort"));
     let annotations = at(&deployment, "/spec/template/metadata/annotations");
-    let scraped =
-        ports.iter().find(|port| annotations["prometheus.io/port"] == port["containerPort"].to_string());
+    let scraped = annotations["prometheus.io/port"].as_str().and_then(|port| port.parse::<u64>().ok());
+    let scraped = ports.iter().find(|port| scraped.is_some() && port["containerPort"].as_u64() == scraped);
     assert_eq!(
         scraped.map(|port| &port["name"]),
         Some(&json!("admin")),

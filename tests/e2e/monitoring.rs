@@ -40,6 +40,9 @@ const GO_OFF: [&str; 5] = [
     "PodHardenerPolicyRefused",
 ];
 
+/// What a busy machine may make go off.
+const MAY_GO_OFF: [&str; 2] = ["PodHardenerSlowCalls", "PodHardenerSlowReviews"];
+
 pub(crate) fn tests() -> Vec<Test> {
     let mut all = vec![test("monitoring::every_query_and_every_alert_has_data", has_data)];
     if program("prometheus").is_none() {
@@ -327,6 +330,7 @@ impl Prometheus {
                 assert!(!text.contains("{{") && !text.contains("<no value>"), "{annotations}");
             }
         }
+        gone_off.retain(|name| !MAY_GO_OFF.contains(&name.as_str()));
         assert_eq!(gone_off, GO_OFF.map(str::to_owned).into());
     }
 }
