@@ -14,8 +14,8 @@ use super::print::{self, Output};
 use super::{Exit, plugin, say};
 
 const HELP: &str = "\
-Pods are told by the annotation that the webhook leaves on them. Without a mark are those that are older than the
-webhook, that are out of its reach, or that needed nothing.
+Pods are told by the annotation that the webhook leaves on them. Without a mark are those that
+are older than the webhook, that are out of its reach, or that needed nothing.
 
 Exit codes:
   0  done; what could not be read is named on standard error

@@ -22,26 +22,28 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         let shown = &page.decisions[..page.decisions.len().min(MOST)];
         let caption = "The newest first (UTC). Those that want a look stay longer than others";
-        let head = ["When", "What", "Outcome", "Policy", "Why"];
+        let head = ["Decision", "Why"];
         table(f, "decisions", caption, &head, shown, row)
     })
 }
 
+/// Two columns, so that both are seen on a narrow screen.
 fn row(decision: &Decision, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let record = &decision.record;
-    write!(f, "<td>{}</td><th scope=\"row\" class=\"wrap\">", Clock(decision.at))?;
+    f.write_str("<th scope=\"row\">")?;
     if !record.namespace.is_empty() {
         write!(f, "{}/", escape(&record.namespace))?;
     }
     write!(f, "{}", escape(if record.name.is_empty() { "(no name)" } else { &record.name }))?;
+    write!(f, "<br>{}", outcome(decision))?;
     if record.dry_run {
         write!(f, " {}", Badge(Look::Plain, "dry run"))?;
     }
-    write!(f, "</th><td>{}</td><td>{}", outcome(decision), escape(&record.policy))?;
     if let Some(posture) = record.posture.filter(|posture| *posture != Posture::Full) {
         write!(f, " {}", Badge(Look::Warn, posture.as_str()))?;
     }
-    f.write_str("</td><td class=\"wrap\">")?;
+    let (clock, policy) = (Clock(decision.at), escape(&record.policy));
+    write!(f, "<br><span class=\"muted\">{clock} {policy}</span></th><td class=\"wrap\">")?;
     why(record, f)?;
     f.write_str("</td>")
 }

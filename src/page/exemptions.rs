@@ -20,7 +20,7 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             return nothing(f, "No running pod lives on an exemption.");
         }
         let caption = "What running pods live on; those that end first come first";
-        let head = ["Left", "Whose", "Rules", "Reason", "Until", "Pods#"];
+        let head = ["Left", "Whose", "Rules", "Reason", "Pods#"];
         table(f, "exemptions", caption, &head, &exemptions.rows, row)?;
         let more = exemptions.all.saturating_sub(exemptions.rows.len());
         if more == 0 {
@@ -43,9 +43,12 @@ fn row(row: &Row, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
         }
     }
+    if !row.until.is_empty() {
+        write!(f, "<br><span class=\"badge\">{}</span>", escape(&row.until))?;
+    }
     write!(
         f,
-        "</td><th scope=\"row\" class=\"wrap\">{}/{}<br><span class=\"muted\">{}",
+        "</td><th scope=\"row\">{}/{}<br><span class=\"muted\">{}",
         escape(&row.namespace),
         escape(&row.name),
         escape(&row.kind)
@@ -55,10 +58,9 @@ fn row(row: &Row, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     write!(
         f,
-        "</span></th><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td>{}</td><td class=\"number\">{}</td>",
+        "</span></th><td>{}</td><td class=\"wrap\">{}</td><td class=\"number\">{}</td>",
         escape(&row.rules.replace(',', ", ")),
         escape(&row.reason),
-        escape(&row.until),
         row.pods
     )
 }

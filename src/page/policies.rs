@@ -50,7 +50,7 @@ fn policy_row(shown: &PolicyShown, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 const fn from(source: PolicySource) -> &'static str {
     match source {
-        PolicySource::Files => "--policy",
+        PolicySource::Files => "files",
         PolicySource::Objects => "custom resource",
     }
 }

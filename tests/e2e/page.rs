@@ -203,8 +203,8 @@ async fn what_is_on_it(fixture: Arc<Fixture>) {
     until_shown(
         &webhook,
         &[
-            "page-content/web<",
-            "host-path cannot be repaired",
+            "page-content/web<br>",
+            "observed</span> host-path",
             "page-content/legacy<br>",
             "SHOP-7: writes &lt;script&gt;alert(1)&lt;/script&gt; beside",
             "in contact</span>",
