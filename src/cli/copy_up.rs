@@ -40,7 +40,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let ends = message.char_indices().map(|(start, c)| start + c.len_utf8());
     message.truncate(ends.take_while(|end| *end <= LONGEST_MESSAGE).last().unwrap_or(0));
     // Outside of a pod there is no such file, and the log has it all.
-    let _ = fs::OpenOptions::new().write(true).open(&args.message).and_then(|mut file| file.write_all(message.as_bytes()));
+    let _ = fs::OpenOptions::new()
+        .write(true)
+        .open(&args.message)
+        .and_then(|mut file| file.write_all(message.as_bytes()));
     done?;
     Ok(Exit::Done)
 }

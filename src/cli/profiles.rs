@@ -207,7 +207,10 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
             let path = |path: &profiles::WritablePath| match path.content {
                 Content::Empty => path.path.clone(),
                 Content::Needed => {
-                    format!("{} (what is there is needed: it is copied, or the root stays writable)", path.path)
+                    format!(
+                        "{} (what is there is needed: it is copied, or the root stays writable)",
+                        path.path
+                    )
                 }
             };
             if paths.is_empty() {

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown, symlink,
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown,
+    symlink,
 };
 use std::path::{Path, PathBuf};
 
@@ -128,7 +129,13 @@ impl Copier<'_> {
         }
     }
 
-    fn directory(&mut self, from: &Path, to: &Path, below: &Path, metadata: &Metadata) -> Result<(), CopyError> {
+    fn directory(
+        &mut self,
+        from: &Path,
+        to: &Path,
+        below: &Path,
+        metadata: &Metadata,
+    ) -> Result<(), CopyError> {
         let Some(names) = names(from)? else {
             self.report.skip(below, Why::Unreadable);
             return Ok(());

@@ -13,7 +13,9 @@ pub enum CopyError {
     #[error("{0} cannot be followed in the image: too many symbolic links")]
     Circle(String),
     /// There is more than the volume may hold.
-    #[error("{path} holds more than {limit} bytes in the image: give it a larger size in the image's profile")]
+    #[error(
+        "{path} holds more than {limit} bytes in the image: give it a larger size in the image's profile"
+    )]
     TooLarge {
         /// The directory.
         path: String,

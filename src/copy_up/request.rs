@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn as_it_is_written() {
-        let request = |path: &str, target: &str, limit| Request { path: path.into(), target: target.into(), limit };
+        let request =
+            |path: &str, target: &str, limit| Request { path: path.into(), target: target.into(), limit };
         for (text, expected) in [
             ("/srv:/copy-up/0/content", Some(request("/srv", "/copy-up/0/content", None))),
             ("/srv:/to/x:512Mi", Some(request("/srv", "/to/x", Some(512 << 20)))),

@@ -26,7 +26,9 @@ pub(super) fn resolve(root: &Path, path: &str) -> Result<Option<PathBuf>, CopyEr
         let place = below(root, &done);
         let metadata = match fs::symlink_metadata(&place) {
             Ok(metadata) => metadata,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(CopyError::read(&place)(error)),
         };
         if !metadata.is_symlink() {
@@ -97,7 +99,11 @@ mod tests {
             ("/", Some("")),
         ] {
             let found = resolve(&root, path).expect("no error");
-            assert_eq!(found, expected.map(|path| below(&root, &parts(Path::new(path)).collect::<Vec<_>>())), "{path}");
+            assert_eq!(
+                found,
+                expected.map(|path| below(&root, &parts(Path::new(path)).collect::<Vec<_>>())),
+                "{path}"
+            );
         }
         assert!(matches!(resolve(&root, "/a/x"), Err(CopyError::Circle(_))));
     }

@@ -78,9 +78,14 @@ fn files_directories_and_links_with_their_modes_and_times() {
     let report = stage.copied();
     assert_eq!(report, Report { files: 3, directories: 2, links: 2, bytes: 6, ..Report::default() });
     let target = stage.target();
-    for (path, expected) in
-        [("", 0o700), ("data.txt", 0o640), ("bin", 0o755), ("bin/run", 0o555), ("empty", 0o400), ("sealed", 0o500)]
-    {
+    for (path, expected) in [
+        ("", 0o700),
+        ("data.txt", 0o640),
+        ("bin", 0o755),
+        ("bin/run", 0o555),
+        ("empty", 0o400),
+        ("sealed", 0o500),
+    ] {
         assert_eq!(mode(&target.join(path)), expected, "{path}");
     }
     assert_eq!(fs::read(target.join("data.txt")).expect("a file"), b"data");
@@ -171,7 +176,8 @@ fn what_an_ended_copier_left_is_begun_anew() {
         fs::set_permissions(folder, Permissions::from_mode(0o500)).expect("a mode");
     }
     stage.copied();
-    let names: Vec<_> = fs::read_dir(stage.target()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(stage.target()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(names, ["file"]);
     assert!(!stage.volume().join(".content").exists());
 }

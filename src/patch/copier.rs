@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::container::{FALLBACK, quantities};
 use super::pod::seccomp_value;
 use super::{PatchWriter, Value};
-use crate::copy_up::{COMMAND, FROM, PROGRAM, SUB_PATH, SOURCE, TARGETS};
+use crate::copy_up::{COMMAND, FROM, PROGRAM, SOURCE, SUB_PATH, TARGETS};
 use crate::plan::{Copier, Plan};
 use crate::subject::Subject;
 

@@ -83,7 +83,9 @@ mod tests {
     #[test]
     fn copiers_are_known_by_how_their_names_begin() {
         assert_eq!(copier_name("web", |_| false), "copy-up-web");
-        for name in [copier_name(&"c".repeat(63), |_| false), copier_name("web", |name| name == "copy-up-web")] {
+        for name in
+            [copier_name(&"c".repeat(63), |_| false), copier_name("web", |name| name == "copy-up-web")]
+        {
             assert!(is_label(&name) && name.starts_with("copy-up-"), "{name}");
         }
     }

@@ -346,11 +346,25 @@ fn where_it_cannot_be_copied_it_is_said_why() {
     for (image, policy, known, expected) in [
         ("content", "", IMAGES, "policy names no copyUp.image"),
         ("content", COPYING, BARE, nodes),
-        ("content", "rules: {user-namespace: {mode: default}, read-only-root-filesystem: {copyUp: {image: c}}}", IMAGES, nodes),
-        ("content", "rules: {run-as-non-root: {mode: off}, read-only-root-filesystem: {copyUp: {image: c}}}", IMAGES, user),
+        (
+            "content",
+            "rules: {user-namespace: {mode: default}, read-only-root-filesystem: {copyUp: {image: c}}}",
+            IMAGES,
+            nodes,
+        ),
+        (
+            "content",
+            "rules: {run-as-non-root: {mode: off}, read-only-root-filesystem: {copyUp: {image: c}}}",
+            IMAGES,
+            user,
+        ),
         ("root-content", COPYING, Known { nodes: true, images: ImageVolumes::Everywhere, ..BARE }, user),
-        ("content", "rules: {user-namespace: {mode: default}, read-only-root-filesystem: {copyUp: {image: c}}}",
-            Known { images: ImageVolumes::Everywhere, ..BARE }, ""),
+        (
+            "content",
+            "rules: {user-namespace: {mode: default}, read-only-root-filesystem: {copyUp: {image: c}}}",
+            Known { images: ImageVolumes::Everywhere, ..BARE },
+            "",
+        ),
         ("content", COPYING, Known { restricted: true, ..IMAGES }, ""),
         ("numeric-content", COPYING, IMAGES, ""),
     ] {
@@ -375,7 +389,8 @@ fn where_it_cannot_be_copied_it_is_said_why() {
 fn copiers_come_first_and_are_one_for_each_container() {
     let mut own = pod("content");
     let long = "c".repeat(63);
-    own["metadata"]["annotations"] = json!({"pod-hardener.dev/writable-paths": "/data", "pod-hardener.dev/run-as-group": "9"});
+    own["metadata"]["annotations"] =
+        json!({"pod-hardener.dev/writable-paths": "/data", "pod-hardener.dev/run-as-group": "9"});
     own["spec"]["initContainers"] = json!([
         {"name": "copy-up-a", "image": "other"},
         {"name": "side", "image": "content", "restartPolicy": "Always", "imagePullPolicy": "Always",

@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn image_volumes_are_known_by_version() {
-        let (no, some, all) = (ImageVolumes::No, ImageVolumes::WithoutUserNamespace, ImageVolumes::Everywhere);
+        let (no, some, all) =
+            (ImageVolumes::No, ImageVolumes::WithoutUserNamespace, ImageVolumes::Everywhere);
         for (kubelet, runtime, expected) in [
             ("v1.37.2", "containerd://2.4.2+unknown", all),
             ("v1.36.0", "containerd://v2.2.2", all),

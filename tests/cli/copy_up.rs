@@ -101,9 +101,14 @@ fn what_a_user_may_read_becomes_its_own_and_the_rest_is_named() {
     let output = stage.run(USER);
     assert!(output.status.success(), "{output:?}");
     let target = stage.target();
-    for (path, mode) in
-        [("", 0o700), ("own", 0o600), ("setuid-own", 0o4755), ("roots", 0o644), ("setuid-root", 0o755), ("shared", 0o755)]
-    {
+    for (path, mode) in [
+        ("", 0o700),
+        ("own", 0o600),
+        ("setuid-own", 0o4755),
+        ("roots", 0o644),
+        ("setuid-root", 0o755),
+        ("shared", 0o755),
+    ] {
         assert_eq!(of(&target.join(path)), (USER, USER, mode), "{path}");
     }
     let message = stage.message();

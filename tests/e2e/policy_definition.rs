@@ -123,7 +123,10 @@ fn wrong() -> Vec<(Value, &'static str)> {
         (root("sizeLimit", json!("-1Gi")), "spec.rules.read-only-root-filesystem.sizeLimit"),
         (root("copyUp", json!({"image": ""})), "spec.rules.read-only-root-filesystem.copyUp.image"),
         (root("copyUp", json!({"image": "a b"})), "spec.rules.read-only-root-filesystem.copyUp.image"),
-        (root("copyUp", json!({"pullPolicy": "Sometimes"})), "spec.rules.read-only-root-filesystem.copyUp.pullPolicy"),
+        (
+            root("copyUp", json!({"pullPolicy": "Sometimes"})),
+            "spec.rules.read-only-root-filesystem.copyUp.pullPolicy",
+        ),
         (resources("sidecars", json!({"limits": {"cpu": "x"}})), "spec.rules.resources.sidecars.limits.cpu"),
         (resources("containers", json!({"requests": {"cpu": "9"}, "limits": {"cpu": "1"}})), "requests.cpu"),
         (resources("containers", json!({"requests": {"cpu": "9"}})), "requests.cpu"),

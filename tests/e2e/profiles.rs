@@ -136,7 +136,11 @@ async fn copied(fixture: Arc<Fixture>) {
             if knows {
                 until_ok("the node is known", async || {
                     let admitted = namespace.admits(&on("new")).await.object;
-                    if admitted["spec"]["initContainers"].is_array() { Ok(()) } else { Err(admitted.to_string()) }
+                    if admitted["spec"]["initContainers"].is_array() {
+                        Ok(())
+                    } else {
+                        Err(admitted.to_string())
+                    }
                 })
                 .await;
                 let admitted = namespace.admits(&on("new")).await.object;
@@ -156,7 +160,10 @@ async fn copied(fixture: Arc<Fixture>) {
                 let admitted = namespace.admits(&on(pool)).await;
                 let spec = &admitted.object["spec"];
                 assert!(spec["initContainers"].is_null(), "{spec}");
-                assert!(spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"].is_null(), "{spec}");
+                assert!(
+                    spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"].is_null(),
+                    "{spec}"
+                );
                 let told = admitted.warnings.join("\n");
                 assert!(told.contains("not every node is known to mount images"), "{told}");
             }

@@ -39,9 +39,7 @@ async fn prepared<'f>(fixture: &'f Fixture, name: &str) -> Namespace<'f> {
     let namespace = fixture.namespace(name).await;
     fixture.kubectl(&["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
     let api = fixture.cluster.api(ADMIN);
-    let object = |kind: &str, spec: Value| {
-        json!({"apiVersion": "pod-hardener.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
-    };
+    let object = |kind: &str, spec: Value| json!({"apiVersion": "pod-hardener.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     let profile = json!({
         "match": {"repositories": ["localhost/content"], "namespaces": [name]},
         "user": 1000, "group": 1000, "imageUser": "root",
@@ -54,7 +52,9 @@ async fn prepared<'f>(fixture: &'f Fixture, name: &str) -> Namespace<'f> {
         "rules": {"read-only-root-filesystem": {"copyUp": copy_up}},
     });
     api.create(&format!("{API}/imageprofiles"), &object("ImageProfile", profile)).await.expect("a profile");
-    api.create(&format!("{API}/hardeningpolicies"), &object("HardeningPolicy", policy)).await.expect("a policy");
+    api.create(&format!("{API}/hardeningpolicies"), &object("HardeningPolicy", policy))
+        .await
+        .expect("a policy");
     let path = namespace.path("pods?dryRun=All");
     until_ok("profile and policy are in force", async || match api.create(&path, &pod()).await {
         Ok(accepted) if accepted.object["spec"]["initContainers"].is_array() => Ok(()),

@@ -107,10 +107,17 @@ where
 
 fn tests() -> Vec<Test> {
     // What breaks things comes last.
-    [hardened::tests(), content::tests(), installation::tests(), workloads::tests(), release::tests(), faults::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        hardened::tests(),
+        content::tests(),
+        installation::tests(),
+        workloads::tests(),
+        release::tests(),
+        faults::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn main() -> ExitCode {

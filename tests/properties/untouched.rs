@@ -106,7 +106,9 @@ pub(crate) fn beyond_reach(operations: &[Value], known: usize, pod: &Value) -> V
         let mut parts = path.strip_prefix("/spec/ephemeralContainers/").unwrap_or_default().split('/');
         let index: Option<usize> = parts.next().and_then(|index| index.parse().ok());
         let field = parts.next().unwrap_or_default();
-        if index.is_none_or(|index| index < known) || !["securityContext", "volumeMounts", "terminationMessagePolicy"].contains(&field) {
+        if index.is_none_or(|index| index < known)
+            || !["securityContext", "volumeMounts", "terminationMessagePolicy"].contains(&field)
+        {
             found.push(path.to_owned());
         }
         let value = &operation["value"];
