@@ -56,10 +56,7 @@ impl Exemption {
             rules: names(self.rules).into_owned(),
             reason: self.reason.to_string(),
             until: self.until.to_string(),
-            days_left: match self.left(now) {
-                Left::NoEnd => None,
-                _ => self.end.map(|end| (end - now).whole_seconds().div_euclid(24 * 3600)),
-            },
+            days_left: self.days_left(now),
             by: String::new(),
             pods: 0,
         }

@@ -46,8 +46,12 @@ impl Obstacle {
     /// The words before the profile's name.
     pub(crate) const fn text(self) -> &'static str {
         match self {
-            Self::NoCopier => "files of the image must be there, and policy names no copyUp.image, says profile ",
-            Self::Running => "files of the image must be there, and a running pod takes no volume, says profile ",
+            Self::NoCopier => {
+                "files of the image must be there, and policy names no copyUp.image, says profile "
+            }
+            Self::Running => {
+                "files of the image must be there, and a running pod takes no volume, says profile "
+            }
             Self::User => "files of the image must be there, and its uid is root's or unknown, says profile ",
             Self::Nodes => {
                 "files of the image must be there, and not every node is known to mount images, says profile "
@@ -84,7 +88,8 @@ pub(crate) fn settle(desk: &mut Desk<'_, '_>, policy: &Policy) {
 
 /// Whether an emptyDir of ours would hide files that the program needs.
 fn hides_content(desk: &Desk<'_, '_>, number: usize) -> bool {
-    let covered = desk.subject.slots[number].in_scope && !desk.exempts(RULE, number) && !desk.lowers(RULE, number);
+    let covered =
+        desk.subject.slots[number].in_scope && !desk.exempts(RULE, number) && !desk.lowers(RULE, number);
     covered
         && !is_read_only(desk, number)
         && needed(desk.profile(number)).any(|path| !is_taken(desk, number, &normalize(path)))
@@ -170,7 +175,9 @@ pub(super) fn add_copier<'v>(
 /// What the container's author asked for: as an init container it then takes nothing that the pod has not, and the
 /// pod stays of its class (`Guaranteed`).
 fn quantities<'v>(list: Option<&'v ResourceList<'_>>) -> ResourceEdits<'v> {
-    let text = |quantity: &'v Option<Quantity<'_>>| quantity.as_ref().map(|quantity| Cow::Borrowed(quantity.as_str()));
+    let text = |quantity: &'v Option<Quantity<'_>>| {
+        quantity.as_ref().map(|quantity| Cow::Borrowed(quantity.as_str()))
+    };
     list.map_or_else(ResourceEdits::default, |list| ResourceEdits {
         cpu: text(&list.cpu),
         memory: text(&list.memory),
