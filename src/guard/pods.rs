@@ -11,8 +11,8 @@ use super::classify::{Death, tail};
 use super::readiness::Readiness;
 use super::users::{self, Users};
 use crate::annotation::HARDENED;
-pub use read::{Read, Spec, Status};
 use read::seconds;
+pub use read::{Read, Spec, Status};
 
 /// So many pods are remembered. Of others it is not known whether they were ready, so they are never evicted.
 const MOST: usize = 20_000;
