@@ -46,8 +46,9 @@ pub async fn connect(settings: &Settings) -> Result<Option<Client>, ClusterError
 /// # Errors
 /// As [`connect`].
 pub(crate) async fn connect_once(settings: &Settings) -> Result<Option<Client>, ClusterError> {
-    let config = config(settings).await?;
-    client(config.map(|config| Config { default_retry: false, ..config }))
+    let mut config = config(settings).await?;
+    config.iter_mut().for_each(|config| config.default_retry = false);
+    client(config)
 }
 
 fn client(config: Option<Config>) -> Result<Option<Client>, ClusterError> {
