@@ -264,8 +264,13 @@ fn nobody_gets_more_by_what_a_program_says() {
     ] {
         let mut policy = policy.clone();
         policy.posture.floor = Some(floor);
+        let mut seen = Vec::new();
         for message in &messages {
             let spec = learn(&[message], &policy, floor);
+            if seen.contains(&spec) {
+                continue;
+            }
+            seen.push(spec.clone());
             let short: String = message.chars().take(80).collect();
             escaped
                 .extend(escapes(&spec, &policy, floor).into_iter().map(|what| format!("{short:?}: {what}")));

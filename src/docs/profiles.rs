@@ -71,11 +71,13 @@ fn checks(schema: &mut Value) {
     let memory = of_spec("memory");
     quantity(schema, &memory);
     check(schema, &memory, "self != ''", "must be a quantity");
-    for field in ["approved", "round"] {
+    for (field, unset) in
+        [("approved", "!has(self.approved)"), ("round", "!has(self.round) || self.round == 0")]
+    {
         check(
             schema,
             SPEC,
-            &format!("!has(self.{field}) || (has(self.source) && self.source == 'learnt')"),
+            &format!("{unset} || (has(self.source) && self.source == 'learnt')"),
             &format!("{field} needs source learnt"),
         );
     }

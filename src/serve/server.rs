@@ -67,6 +67,7 @@ pub struct Server {
 /// What watches the cluster, once the server runs.
 struct Watching {
     client: kube::Client,
+    once: kube::Client,
     cluster: Arc<Cluster>,
     watches: Arc<Watches>,
 }
@@ -105,8 +106,10 @@ impl Server {
             Beginning::new(&settings, client.as_ref(), &metrics)?;
         let cluster = Arc::new(if client.is_some() { Cluster::connected() } else { Cluster::default() });
         let webhook_client = client.clone();
-        let watching = client.map(|client| Watching {
+        let once = watch::connect_once(&settings).await?;
+        let watching = client.zip(once).map(|(client, once)| Watching {
             client,
+            once,
             cluster: Arc::clone(&cluster),
             watches: Watches::new(Arc::clone(&metrics)),
         });
@@ -203,13 +206,13 @@ impl Server {
             tokio::spawn(files::follow(files::Files::Profiles, Arc::clone(&self.sources), path));
         }
         let mut guarding = None;
-        let reporting = self.watching.as_ref().map(|Watching { client, cluster, watches }| {
+        let reporting = self.watching.as_ref().map(|Watching { client, once, cluster, watches }| {
             watch::start(client, cluster, watches, &self.sources);
             let board = admin.page.as_ref().map(|page| Arc::clone(&page.board));
             let teller = telling::start(client, cluster, watches, &self.metrics, board);
             self.webhook.tells(teller.clone());
             guarding = guard::start(guard::Means {
-                client: client.clone(),
+                client: once.clone(),
                 cluster: Arc::clone(cluster),
                 watches: Arc::clone(watches),
                 sources: Arc::clone(&self.sources),

@@ -38,6 +38,25 @@ pub enum ClusterError {
 /// # Errors
 /// When there should be a cluster and it is not known how to reach it.
 pub async fn connect(settings: &Settings) -> Result<Option<Client>, ClusterError> {
+    client(config(settings).await?)
+}
+
+/// A client that asks once: where "too many requests" is an answer, such as a PodDisruptionBudget's.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) async fn connect_once(settings: &Settings) -> Result<Option<Client>, ClusterError> {
+    let mut config = config(settings).await?;
+    config.iter_mut().for_each(|config| config.default_retry = false);
+    client(config)
+}
+
+fn client(config: Option<Config>) -> Result<Option<Client>, ClusterError> {
+    let made = config.map(Client::try_from).transpose();
+    made.map_err(|error| ClusterError::Client(Box::new(error)))
+}
+
+async fn config(settings: &Settings) -> Result<Option<Config>, ClusterError> {
     let mut config = match (&settings.kubeconfig, settings.cluster) {
         (Some(path), _) => from_file(path).await?,
         (None, ClusterMode::Off) => return Ok(None),
@@ -55,7 +74,7 @@ pub async fn connect(settings: &Settings) -> Result<Option<Client>, ClusterError
     };
     config.connect_timeout = Some(Duration::from_secs(5));
     config.read_timeout = Some(SILENCE);
-    Client::try_from(config).map(Some).map_err(|error| ClusterError::Client(Box::new(error)))
+    Ok(Some(config))
 }
 
 async fn from_file(path: &Path) -> Result<Config, ClusterError> {

@@ -31,6 +31,7 @@ use kube::api::{Api, ApiResource, PartialObjectMeta};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
+pub(crate) use client::connect_once;
 pub use client::{ClusterError, connect};
 pub use once::{Once, read_once};
 pub use status::{WatchState, Watches};

@@ -38,6 +38,7 @@ const QUEUE: usize = 1024;
 /// What the guard needs of the server.
 #[derive(Clone)]
 pub(crate) struct Means {
+    /// One that asks once: a refused eviction is an answer.
     pub(crate) client: Client,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) watches: Arc<Watches>,
