@@ -148,11 +148,7 @@ pub fn read<'v>(
 }
 
 /// From what the namespace's own annotations exempt all its pods: it is the administrators' object.
-pub(crate) fn of_namespace(
-    space: &Space,
-    terms: &Terms<'_>,
-    refusals: &mut Vec<Refusal<'_>>,
-) -> RuleSet {
+pub(crate) fn of_namespace(space: &Space, terms: &Terms<'_>, refusals: &mut Vec<Refusal<'_>>) -> RuleSet {
     let Terms { prefix, policy, now, facts } = *terms;
     let ours = space.annotations.iter().filter_map(|(key, value)| {
         let (domain, name) = key.split_once('/')?;
