@@ -67,7 +67,10 @@ const CHECKS: [Check; 18] = [
             })
     }),
     Check(Standard::Baseline, "/proc Mount Type", |pod| {
-        any_context(pod, |context| !matches!(context.proc_mount.as_deref(), None | Some("" | "Default")))
+        !has_own_users(pod)
+            && any_context(pod, |context| {
+                !matches!(context.proc_mount.as_deref(), None | Some("" | "Default"))
+            })
     }),
     Check(Standard::Baseline, "Seccomp", |pod| {
         let of_pod = pod.spec.security_context.as_ref().and_then(|context| context.seccomp_profile.as_ref());
@@ -146,7 +149,8 @@ fn has_volume(pod: &Subject<'_, '_>, is: impl Fn(&str) -> bool) -> bool {
     pod.spec.volumes().iter().any(|volume| volume.kind.as_deref().is_some_and(&is))
 }
 
-/// In a user namespace of its own root is nobody: Pod Security asks for no other user there (since 1.35).
+/// In a user namespace of its own root is nobody: Pod Security asks for no other user there, nor for a masked /proc (since
+/// 1.35).
 fn has_own_users(pod: &Subject<'_, '_>) -> bool {
     pod.spec.host_users == Some(false)
 }
@@ -250,6 +254,7 @@ mod tests {
         assert_eq!(broken(&pod), ["AppArmor"]);
         let mut pod = with("/spec/securityContext", json!({"seccompProfile": {"type": "Localhost"}}));
         pod["spec"]["hostUsers"] = json!(false);
+        pod["spec"]["containers"][0]["securityContext"]["procMount"] = json!("Unmasked");
         assert_eq!(broken(&pod), [] as [&str; 0]);
         let windows = json!({"spec": {"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": true},
             "containers": [{"name": "a"}]}});
