@@ -66,6 +66,8 @@ pub(super) fn table<const N: usize>(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     #[test]

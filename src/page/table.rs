@@ -9,7 +9,7 @@ pub(super) fn section(
     heading: &str,
     content: impl FnOnce(&mut fmt::Formatter<'_>) -> fmt::Result,
 ) -> fmt::Result {
-    write!(f, "<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{heading}</h2>\n")?;
+    writeln!(f, "<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{heading}</h2>")?;
     content(f)?;
     f.write_str("</section>\n")
 }
