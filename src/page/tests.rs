@@ -36,6 +36,7 @@ fn seen(spec: serde_json::Value) -> Seen {
         uid: "u".to_owned(),
         generation: 1,
         resource_version: String::new(),
+        changed: 0,
         spec: Some(spec),
         status: PolicyStatus::default(),
     }

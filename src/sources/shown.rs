@@ -100,6 +100,7 @@ mod tests {
             uid: "u".to_owned(),
             generation,
             resource_version: String::new(),
+            changed: 0,
             spec: Some(spec),
             status: PolicyStatus::default(),
         }

@@ -82,11 +82,6 @@ impl Webhook {
         &self.process
     }
 
-    /// Where the admin listener is.
-    pub(crate) fn admin_port(&self) -> u16 {
-        self.admin
-    }
-
     /// What the admin listener answers: the status, and the text. `None` while nobody listens.
     pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
         ask_admin(self.admin, path).await
