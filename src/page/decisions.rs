@@ -22,7 +22,7 @@ pub(super) fn write(page: &Page, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         let shown = &page.decisions[..page.decisions.len().min(MOST)];
         let caption = "The newest first (UTC). Those that want a look stay longer than others";
-        let head = ["Decision", "Why"];
+        let head = ["What", "Outcome, and why"];
         table(f, "decisions", caption, &head, shown, row)
     })
 }
@@ -35,7 +35,7 @@ fn row(decision: &Decision, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/", escape(&record.namespace))?;
     }
     write!(f, "{}", escape(if record.name.is_empty() { "(no name)" } else { &record.name }))?;
-    write!(f, "<br>{}", outcome(decision))?;
+    write!(f, "</th><td class=\"wrap\">{}", outcome(decision))?;
     if record.dry_run {
         write!(f, " {}", Badge(Look::Plain, "dry run"))?;
     }
@@ -43,7 +43,7 @@ fn row(decision: &Decision, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, " {}", Badge(Look::Warn, posture.as_str()))?;
     }
     let (clock, policy) = (Clock(decision.at), escape(&record.policy));
-    write!(f, "<br><span class=\"muted\">{clock} {policy}</span></th><td class=\"wrap\">")?;
+    writeln!(f, " <span class=\"muted\">{clock} {policy}</span><br>")?;
     why(record, f)?;
     f.write_str("</td>")
 }

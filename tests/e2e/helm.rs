@@ -22,7 +22,10 @@ pub(crate) const SAME: &[(&[&str], &[&str])] = &[
     (&["certificates.mode=secret", "policy=observe"], &["observe-first"]),
     (&["certificates.mode=secret", "monitoring.operator=true"], &["monitoring"]),
     (&["certificates.mode=secret", "statusPage.enabled=true"], &["status-page"]),
-    (&["highAvailability=true", "policy=observe"], &["self-managed", "high-availability", "observe-first"]),
+    (
+        &["highAvailability=true", "policy=observe", "statusPage.enabled=true"],
+        &["self-managed", "high-availability", "observe-first", "status-page"],
+    ),
     (
         &["certificates.mode=cert-manager", "highAvailability=true", "policy=observe"],
         &["observe-first", "cert-manager", "high-availability"],

@@ -203,7 +203,7 @@ async fn what_is_on_it(fixture: Arc<Fixture>) {
     until_shown(
         &webhook,
         &[
-            "page-content/web<br>",
+            "page-content/web<",
             "observed</span> host-path",
             "page-content/legacy<br>",
             "SHOP-7: writes &lt;script&gt;alert(1)&lt;/script&gt; beside",
