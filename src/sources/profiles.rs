@@ -234,7 +234,7 @@ mod tests {
         sources.apply_profile("a", &at("8", 200));
         assert_eq!(version(), ("8".to_owned(), 200));
         assert_eq!((sources.count_learnt("shop"), sources.count_learnt("other")), ((1, 1), (0, 1)));
-        assert_eq!(sources.lowered(), [images.clone()]);
+        assert_eq!(sources.lowered(), std::slice::from_ref(&images));
     }
 
     #[test]
