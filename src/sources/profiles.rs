@@ -103,13 +103,13 @@ impl Sources {
     pub(crate) fn apply_profile(&self, name: &str, seen: &Seen) {
         let mut state = self.lock();
         let object = state.profiles.objects.entry(name.to_owned()).or_default();
-        object.resource_version.clone_from(&seen.resource_version);
-        object.changed = seen.changed;
-        if object.uid == seen.uid && object.generation == seen.generation {
-            return;
-        }
         if object.uid != seen.uid {
             *object = Object { uid: seen.uid.clone(), ..Object::default() };
+        }
+        object.resource_version.clone_from(&seen.resource_version);
+        object.changed = seen.changed;
+        if object.generation == seen.generation {
+            return;
         }
         object.generation = seen.generation;
         let outcome = match parse_object(name, seen.spec.as_ref()) {
@@ -226,6 +226,35 @@ mod tests {
             spec: Some(spec),
             status: PolicyStatus::default(),
         }
+    }
+
+    #[test]
+    fn what_was_learnt_is_known_with_its_version() {
+        let metrics = std::sync::Arc::new(Metrics::new().expect("metrics"));
+        let sources = Sources::new(&Preset::Restricted.into(), metrics);
+        let spec = json!({"match": {"repositories": ["mine"], "namespaces": ["shop"]}, "source": "learnt",
+            "posture": "isolated"});
+        let images = ImageMatch {
+            repositories: vec!["mine".to_owned()],
+            namespaces: vec!["shop".to_owned()],
+            ..ImageMatch::default()
+        };
+        let version = || {
+            let learnt = sources.learnt(&images).pop().expect("one");
+            (learnt.resource_version, learnt.changed)
+        };
+        let at = |version: &str, changed| Seen {
+            resource_version: version.to_owned(),
+            changed,
+            ..seen(1, spec.clone())
+        };
+        sources.apply_profile("a", &at("7", 100));
+        assert_eq!(version(), ("7".to_owned(), 100));
+        // Its spec is the same: somebody gave it a label.
+        sources.apply_profile("a", &at("8", 200));
+        assert_eq!(version(), ("8".to_owned(), 200));
+        assert_eq!((sources.count_learnt("shop"), sources.count_learnt("other")), ((1, 1), (0, 1)));
+        assert_eq!(sources.lowered(), std::slice::from_ref(&images));
     }
 
     #[test]

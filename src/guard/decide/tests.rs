@@ -78,7 +78,12 @@ fn a_suggestion_waits_and_its_approval_makes_the_next_one_another() {
     assert_eq!(more.profile.spec.writable_paths.as_ref().map(Vec::len), Some(1));
     // Approved: what comes then is another object, so that what is in force stays so.
     let approved = kept(&first, Some(true));
-    let next = written(decided("open /y/x: read-only file system", &standing, &terms, &[approved.clone()]));
+    let next = written(decided(
+        "open /y/x: read-only file system",
+        &standing,
+        &terms,
+        std::slice::from_ref(&approved),
+    ));
     assert_eq!(next.resource_version, None);
     assert_ne!(next.profile.metadata.name, *name);
     assert!(next.profile.spec.round > approved.spec.round);
