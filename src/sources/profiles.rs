@@ -57,14 +57,14 @@ impl Profiles {
             source: PolicySource::Objects,
             facts: object.profile.as_ref().map(|profile| profile.spec.clone()),
             refused: object.refused,
-            waits: false,
+            waits: object.profile.as_ref().is_some_and(|profile| !profile.spec.is_in_force()),
         });
         let of_file = |profile: &ImageProfile| ProfileShown {
             name: profile.metadata.name.clone(),
             source: PolicySource::Files,
             facts: Some(profile.spec.clone()),
             refused: self.files_refused,
-            waits: false,
+            waits: !profile.spec.is_in_force(),
         };
         objects.chain(self.files.iter().map(of_file))
     }
