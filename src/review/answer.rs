@@ -121,7 +121,10 @@ pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<
 /// When the body is no review of a pod. A pod that cannot be read is no error: policy says what becomes of it.
 pub fn reply(body: &[u8], world: &World<'_>, told: Told) -> Result<Reply, ReviewError> {
     match AdmissionReview::parse(body) {
-        Ok(review) => answer_request(&review.open()?, world, told),
+        Ok(review) => {
+            let request = review.open()?;
+            answer_request(&request, world, told)
+        }
         Err(error) => {
             answer_failure(body, world.policies, &error.to_string()).map(Reply::Answer).map_err(|other| {
                 match other {
@@ -229,9 +232,13 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     Ok(Reply::Answer(Answer { body: out.finish(), record }))
 }
 
-/// Whether every node that the pod can reach, as far as labels say, has user namespaces; asked only for who may need
-/// one, instead of what is exempted or of what its image cannot live with.
+/// Whether every node that the pod can reach, as far as labels say, has user namespaces. That all nodes have them is
+/// known; some of them are looked for only where the pod may need one, instead of what is exempted or of what its image
+/// cannot live with.
 fn user_namespaces(subject: &Subject<'_, '_>, facts: &Facts<'_>, world: &World<'_>) -> bool {
+    let Some(selector) = subject.spec.node_selector.as_ref().filter(|_| world.cluster.is_connected()) else {
+        return world.cluster.user_namespaces(&[]);
+    };
     let exempts = |key: &str| key.ends_with(EXEMPT);
     let annotations = || subject.pod.annotations();
     let of_pod = || annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
@@ -241,8 +248,7 @@ fn user_namespaces(subject: &Subject<'_, '_>, facts: &Facts<'_>, world: &World<'
     if !compensates && !world.policies.isolates(subject, facts.namespace) {
         return false;
     }
-    let selector = subject.spec.node_selector.as_ref();
-    let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
+    let selector: Vec<(&str, &str)> = selector.entries().collect();
     world.cluster.user_namespaces(&selector)
 }
 
