@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::skip::{Scan, number, past_blank};
+use super::skip::{Scan, next, number};
 
 /// Reads a value from a text that holds nothing else.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<
 fn quick<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unusual> {
     let mut reader = Reader { text, at: 0, scan: Scan::new(text.as_bytes()) };
     let value = T::deserialize(&mut reader)?;
-    if past_blank(text.as_bytes(), reader.at) == text.len() { Ok(value) } else { Err(Unusual) }
+    if next(text.as_bytes(), reader.at).0 == text.len() { Ok(value) } else { Err(Unusual) }
 }
 
 /// Something for serde_json.
@@ -44,16 +44,17 @@ struct Reader<'a> {
 /// What does not depend on the type that is read stands here, once for all types: the less code a review runs through,
 /// the more of it the processor still has at hand.
 impl<'a> Reader<'a> {
-    /// The next byte that is not blank.
+    /// The next byte that is not blank; at the end a 0.
     #[inline(always)]
-    fn peek(&mut self) -> Result<u8, Unusual> {
-        self.at = past_blank(self.text.as_bytes(), self.at);
-        self.text.as_bytes().get(self.at).copied().ok_or(Unusual)
+    fn peek(&mut self) -> u8 {
+        let (at, byte) = next(self.text.as_bytes(), self.at);
+        self.at = at;
+        byte
     }
 
     #[inline(never)]
     fn take(&mut self, wanted: u8) -> Result<(), Unusual> {
-        if self.peek()? != wanted {
+        if self.peek() != wanted {
             return Err(Unusual);
         }
         self.at += 1;
@@ -71,7 +72,7 @@ impl<'a> Reader<'a> {
     /// Takes a `null`, if that is what comes.
     #[inline(never)]
     fn take_null(&mut self) -> Result<bool, Unusual> {
-        if self.peek()? != b'n' {
+        if self.peek() != b'n' {
             return Ok(false);
         }
         self.take_word("null")?;
@@ -80,7 +81,7 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn boolean(&mut self) -> Result<bool, Unusual> {
-        let is_true = self.peek()? == b't';
+        let is_true = self.peek() == b't';
         self.take_word(if is_true { "true" } else { "false" })?;
         Ok(is_true)
     }
@@ -88,7 +89,7 @@ impl<'a> Reader<'a> {
     /// A string.
     #[inline(never)]
     fn string(&mut self) -> Result<Cow<'a, str>, Unusual> {
-        if self.peek()? != b'"' {
+        if self.peek() != b'"' {
             return Err(Unusual);
         }
         let (text, start) = (self.text, self.at + 1);
@@ -97,15 +98,22 @@ impl<'a> Reader<'a> {
             self.at = end + 1;
             return text.get(start..end).map(Cow::Borrowed).ok_or(Unusual);
         }
-        self.at = self.scan.end_of_escaped(end)?;
-        let escaped = text.get(start - 1..self.at).ok_or(Unusual)?;
+        self.escaped(end)
+    }
+
+    /// The same where something special in it is at `at`.
+    #[cold]
+    fn escaped(&mut self, at: usize) -> Result<Cow<'a, str>, Unusual> {
+        let start = self.at;
+        self.at = self.scan.end_of_escaped(at)?;
+        let escaped = self.text.get(start..self.at).ok_or(Unusual)?;
         serde_json::from_str(escaped).map(Cow::Owned).map_err(|_| Unusual)
     }
 
     /// A whole number.
     #[inline(never)]
     fn number(&mut self) -> Result<Number, Unusual> {
-        self.peek()?;
+        self.peek();
         let start = self.at;
         self.at = number(self.text.as_bytes(), start)?;
         let digits = self.text.get(start..self.at).ok_or(Unusual)?;
@@ -120,7 +128,7 @@ impl<'a> Reader<'a> {
     /// A value as it is written.
     #[inline(never)]
     fn unread(&mut self) -> Result<&'a str, Unusual> {
-        self.peek()?;
+        self.peek();
         let start = self.at;
         self.at = self.scan.value(start)?;
         self.text.get(start..self.at).ok_or(Unusual)
@@ -129,7 +137,7 @@ impl<'a> Reader<'a> {
     /// Goes to the next entry of an object or a list; `false` behind the last.
     #[inline(never)]
     fn advance(&mut self, close: u8, first: bool) -> Result<bool, Unusual> {
-        let next = self.peek()?;
+        let next = self.peek();
         if next == close {
             self.at += 1;
             return Ok(false);
@@ -161,7 +169,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
     type Error = Unusual;
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unusual> {
-        match self.peek()? {
+        match self.peek() {
             b'"' => self.deserialize_str(visitor),
             b'{' => self.deserialize_map(visitor),
             b'[' => self.deserialize_seq(visitor),

@@ -11,22 +11,22 @@ const BLOCK: usize = u64::BITS as usize;
 /// As many of them at once.
 const STEP: usize = 16;
 
-/// Where something stands that is not blank, at or after `at`.
+/// What is not blank, at or after `at`, and where it stands; at the end a 0.
 #[inline(always)]
-pub(super) fn past_blank(bytes: &[u8], at: usize) -> usize {
+pub(super) fn next(bytes: &[u8], at: usize) -> (usize, u8) {
     // What the API server writes has no blanks.
     match bytes.get(at) {
-        Some(byte) if *byte <= b' ' => past_blanks(bytes, at),
-        _ => at,
+        Some(byte) if *byte > b' ' => (at, *byte),
+        _ => next_after_blanks(bytes, at),
     }
 }
 
 #[cold]
-fn past_blanks(bytes: &[u8], mut at: usize) -> usize {
+fn next_after_blanks(bytes: &[u8], mut at: usize) -> (usize, u8) {
     while bytes.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) {
         at += 1;
     }
-    at
+    (at, bytes.get(at).copied().unwrap_or_default())
 }
 
 /// Bytes to get past. What was seen in a block is kept: strings are short, and the next one ends in it too.
@@ -93,33 +93,33 @@ impl<'a> Scan<'a> {
     /// Behind the value that begins at `at` or after blanks.
     pub(super) fn value(&mut self, at: usize) -> Result<usize, Unusual> {
         let bytes = self.bytes;
-        let mut at = past_blank(bytes, at);
+        let (mut at, mut byte) = next(bytes, at);
         // A bit for each open bracket, the innermost lowest: whether it is an object's. Above them a 1.
         let mut open = 1_u64;
         loop {
             // Here a value begins.
-            match bytes.get(at) {
-                Some(b'"') => at = self.end_of_string(at + 1)?,
-                Some(b'{') => {
-                    at = past_blank(bytes, at + 1);
-                    if bytes.get(at) != Some(&b'}') {
+            match byte {
+                b'"' => at = self.end_of_string(at + 1)?,
+                b'{' => {
+                    (at, byte) = next(bytes, at + 1);
+                    if byte != b'}' {
                         open = deeper(open)? | 1;
-                        at = self.key(at)?;
+                        (at, byte) = self.key(at, byte)?;
                         continue;
                     }
                     at += 1;
                 }
-                Some(b'[') => {
-                    at = past_blank(bytes, at + 1);
-                    if bytes.get(at) != Some(&b']') {
+                b'[' => {
+                    (at, byte) = next(bytes, at + 1);
+                    if byte != b']' {
                         open = deeper(open)?;
                         continue;
                     }
                     at += 1;
                 }
-                Some(b't') => at = word(bytes, at, b"true")?,
-                Some(b'f') => at = word(bytes, at, b"false")?,
-                Some(b'n') => at = word(bytes, at, b"null")?,
+                b't' => at = word(bytes, at, b"true")?,
+                b'f' => at = word(bytes, at, b"false")?,
+                b'n' => at = word(bytes, at, b"null")?,
                 _ => at = number(bytes, at)?,
             }
             // It has ended, and perhaps what it stands in.
@@ -127,18 +127,18 @@ impl<'a> Scan<'a> {
                 if open == 1 {
                     return Ok(at);
                 }
-                at = past_blank(bytes, at);
+                (at, byte) = next(bytes, at);
                 let in_object = open & 1 == 1;
-                match bytes.get(at) {
-                    Some(b',') => {
-                        at = past_blank(bytes, at + 1);
+                match byte {
+                    b',' => {
+                        (at, byte) = next(bytes, at + 1);
                         if in_object {
-                            at = self.key(at)?;
+                            (at, byte) = self.key(at, byte)?;
                         }
                         break;
                     }
-                    Some(b'}') if in_object => {}
-                    Some(b']') if !in_object => {}
+                    b'}' if in_object => {}
+                    b']' if !in_object => {}
                     _ => return Err(Unusual),
                 }
                 at += 1;
@@ -147,15 +147,15 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Where the value begins whose name is at `at`.
+    /// Where the value begins whose name is at `at`, and with what.
     #[inline(always)]
-    fn key(&mut self, at: usize) -> Result<usize, Unusual> {
-        let bytes = self.bytes;
-        if bytes.get(at) != Some(&b'"') {
+    fn key(&mut self, at: usize, byte: u8) -> Result<(usize, u8), Unusual> {
+        if byte != b'"' {
             return Err(Unusual);
         }
-        let colon = past_blank(bytes, self.end_of_string(at + 1)?);
-        if bytes.get(colon) == Some(&b':') { Ok(past_blank(bytes, colon + 1)) } else { Err(Unusual) }
+        let end = self.end_of_string(at + 1)?;
+        let (colon, byte) = next(self.bytes, end);
+        if byte == b':' { Ok(next(self.bytes, colon + 1)) } else { Err(Unusual) }
     }
 }
 
