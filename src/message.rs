@@ -41,7 +41,7 @@ fn lines(hardened: &Hardened<'_>, subject: &Subject<'_, '_>, who: &str, verb: &s
             lines.push(describe(hardened, subject, who, rule, result));
         }
     }
-    changes(hardened, &format!("{who}{verb} by policy {}: ", hardened.policy.name), &mut lines);
+    changes(hardened, [who, verb, " by policy ", &hardened.policy.name, ": "], &mut lines);
     lines.finished
 }
 
@@ -55,7 +55,7 @@ impl Lines {
     /// Takes a line where there is room for it.
     fn push(&mut self, line: String) {
         let line = shorten(line);
-        let characters = line.chars().count();
+        let characters = if line.is_ascii() { line.len() } else { line.chars().count() };
         if self.characters + characters <= LONGEST_TOGETHER {
             self.characters += characters;
             self.finished.push(line);
@@ -134,7 +134,7 @@ fn place(line: &mut String, finding: &Finding<'_>, subject: &Subject<'_, '_>) {
 }
 
 /// What was set where it was unset: as many rules on a line as fit.
-fn changes(hardened: &Hardened<'_>, head: &str, lines: &mut Lines) {
+fn changes(hardened: &Hardened<'_>, head: [&str; 5], lines: &mut Lines) {
     let mut line = String::with_capacity(LONGEST);
     for rule in hardened.results.of(RuleResult::Injected).iter() {
         let found = |found: &&Finding<'_>| found.rule == rule && found.result == RuleResult::Injected;
@@ -144,8 +144,8 @@ fn changes(hardened: &Hardened<'_>, head: &str, lines: &mut Lines) {
         if !line.is_empty() && line.len() + length > LONGEST {
             lines.push(std::mem::take(&mut line));
         }
-        let before = if line.is_empty() { head } else { ", " };
-        for part in [before, rule.as_str(), " (", note.text, &note.value, ")"] {
+        let before = if line.is_empty() { &head[..] } else { &[", "] };
+        for part in before.iter().copied().chain([rule.as_str(), " (", note.text, &note.value, ")"]) {
             line.push_str(part);
         }
     }

@@ -41,7 +41,7 @@ impl<'v, 'a> Subject<'v, 'a> {
     /// Lines up the containers; `None` for a pod without a spec.
     #[must_use]
     pub fn new(pod: &'v Pod<'a>, reach: Reach<'v>) -> Option<Self> {
-        let spec = pod.spec.as_ref()?;
+        let spec = pod.spec.as_deref()?;
         let slots = spec
             .all_containers()
             .map(|(kind, index, view)| {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::container::{FALLBACK, quantities};
-use super::pod::seccomp_value;
+use super::pod::SECCOMP;
 use super::{PatchWriter, Value};
 use crate::copy_up::{COMMAND, FROM, PROGRAM, SOURCE, SUB_PATH, TARGETS};
 use crate::plan::{Copier, Plan};
@@ -26,34 +26,34 @@ fn write_one(writer: &mut PatchWriter, copier: &Copier<'_>) {
     let command = [Cow::Borrowed(PROGRAM), Cow::Borrowed(COMMAND)];
     let args: Vec<Cow<'_, str>> = args(copier);
     let all = [Cow::Borrowed("ALL")];
-    let capabilities = [("drop", Value::Texts(&all))];
-    let mut context = vec![
-        ("runAsNonRoot", Value::Bool(true)),
-        ("runAsUser", Value::Int(copier.user)),
-        ("allowPrivilegeEscalation", Value::Bool(false)),
-        ("readOnlyRootFilesystem", Value::Bool(true)),
-        ("capabilities", Value::Map(&capabilities)),
-        ("seccompProfile", seccomp_value()),
+    let capabilities = [Some(("drop", Value::Texts(&all)))];
+    let context = [
+        Some(("runAsNonRoot", Value::Bool(true))),
+        Some(("runAsUser", Value::Int(copier.user))),
+        copier.group.map(|group| ("runAsGroup", Value::Int(group))),
+        Some(("allowPrivilegeEscalation", Value::Bool(false))),
+        Some(("readOnlyRootFilesystem", Value::Bool(true))),
+        Some(("capabilities", Value::Map(&capabilities))),
+        Some(("seccompProfile", SECCOMP)),
     ];
-    context.extend(copier.group.map(|group| ("runAsGroup", Value::Int(group))));
     let targets: Vec<String> = (0..copier.copies.len()).map(target).collect();
-    let mount = |name, path| [("name", Value::Text(name)), ("mountPath", Value::Text(path))];
+    let mount = |name, path| [("name", Value::Text(name)), ("mountPath", Value::Text(path))].map(Some);
     let mut mounts = vec![mount(&copier.source, SOURCE)];
     mounts.extend(copier.copies.iter().zip(&targets).map(|(copy, target)| mount(&copy.volume, target)));
     let mounts: Vec<Value<'_>> = mounts.iter().map(|fields| Value::Map(fields)).collect();
     let (requests, limits) = (quantities(&copier.requests), quantities(&copier.limits));
-    let resources = [("requests", Value::Map(&requests)), ("limits", Value::Map(&limits))];
-    let mut fields = vec![
-        ("name", Value::Text(&copier.name)),
-        ("image", Value::Text(copier.image)),
-        ("command", Value::Texts(&command)),
-        ("args", Value::Texts(&args)),
-        ("securityContext", Value::Map(&context)),
-        ("volumeMounts", Value::List(&mounts)),
-        ("resources", Value::Map(&resources)),
-        ("terminationMessagePolicy", Value::Text(FALLBACK)),
+    let resources = [("requests", Value::Map(&requests)), ("limits", Value::Map(&limits))].map(Some);
+    let fields = [
+        Some(("name", Value::Text(&copier.name))),
+        Some(("image", Value::Text(copier.image))),
+        copier.pull_policy.map(|policy| ("imagePullPolicy", Value::Text(policy))),
+        Some(("command", Value::Texts(&command))),
+        Some(("args", Value::Texts(&args))),
+        Some(("securityContext", Value::Map(&context))),
+        Some(("volumeMounts", Value::List(&mounts))),
+        Some(("resources", Value::Map(&resources))),
+        Some(("terminationMessagePolicy", Value::Text(FALLBACK))),
     ];
-    fields.extend(copier.pull_policy.map(|policy| ("imagePullPolicy", Value::Text(policy))));
     writer.value(&Value::Map(&fields));
 }
 

@@ -6,7 +6,7 @@ mod pod;
 mod writer;
 
 pub(crate) use writer::write_text;
-pub use writer::{PatchWriter, Path, Value};
+pub use writer::{Field, PatchWriter, Path, Value};
 
 use crate::plan::Plan;
 use crate::subject::Subject;
@@ -50,13 +50,14 @@ impl Patch {
         let mut exists = metadata.is_some();
         for (field, has, note) in notes {
             let Some((key, value)) = note else { continue };
-            let value = [(key, Value::Text(value))];
+            let value = Value::Text(value);
+            let object = Value::Member(key, &value);
             if !exists {
-                writer.add(&["/metadata"], &Value::Map(&[(field, Value::Map(&value))]));
+                writer.add(&["/metadata"], &Value::Map(&[Some((field, object))]));
             } else if has {
-                writer.add_below(&["/metadata/", field], key, &value[0].1);
+                writer.add_below(&["/metadata/", field], key, &value);
             } else {
-                writer.add(&["/metadata/", field], &Value::Map(&value));
+                writer.add(&["/metadata/", field], &object);
             }
             exists = true;
         }

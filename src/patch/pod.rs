@@ -6,9 +6,7 @@ use crate::rules::unprivileged_ports;
 use crate::subject::Subject;
 
 /// `{"type": "RuntimeDefault"}`
-pub(super) const fn seccomp_value() -> Value<'static> {
-    Value::Map(&[("type", Value::Text("RuntimeDefault"))])
-}
+pub(super) const SECCOMP: Value<'static> = Value::Map(&[Some(("type", Value::Text("RuntimeDefault")))]);
 
 pub(super) fn write(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
     write_flags(writer, edits);
@@ -37,29 +35,23 @@ fn write_flags(writer: &mut PatchWriter, edits: &PodEdits<'_>) {
 fn write_security_context(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
     const PATH: &str = "/spec/securityContext";
     let context = subject.spec.security_context.as_ref();
-    let sysctl =
-        Value::Map(&[("name", Value::Text(unprivileged_ports::SYSCTL)), ("value", Value::Text("0"))]);
+    let sysctl = Value::Map(&[
+        Some(("name", Value::Text(unprivileged_ports::SYSCTL))),
+        Some(("value", Value::Text("0"))),
+    ]);
     let sysctls = [sysctl];
     let has_sysctls = context.is_some_and(|context| context.sysctls.is_some());
-    let mut fields: Vec<(&str, Value<'_>)> = Vec::with_capacity(8);
-    if let Some(value) = edits.run_as_non_root {
-        fields.push(("runAsNonRoot", Value::Bool(value)));
-    }
-    for (name, value) in
-        [("runAsUser", edits.run_as_user), ("runAsGroup", edits.run_as_group), ("fsGroup", edits.fs_group)]
-    {
-        fields.extend(value.map(|value| (name, Value::Int(value))));
-    }
     let keeps_policy = context.is_some_and(|context| context.fs_group_change_policy.is_some());
-    if edits.fs_group.is_some() && !keeps_policy {
-        fields.push(("fsGroupChangePolicy", Value::Text("OnRootMismatch")));
-    }
-    if edits.seccomp {
-        fields.push(("seccompProfile", seccomp_value()));
-    }
-    if edits.unprivileged_ports && !has_sysctls {
-        fields.push(("sysctls", Value::List(&sysctls)));
-    }
+    let sets_policy = edits.fs_group.is_some() && !keeps_policy;
+    let fields = [
+        edits.run_as_non_root.map(|value| ("runAsNonRoot", Value::Bool(value))),
+        edits.run_as_user.map(|value| ("runAsUser", Value::Int(value))),
+        edits.run_as_group.map(|value| ("runAsGroup", Value::Int(value))),
+        edits.fs_group.map(|value| ("fsGroup", Value::Int(value))),
+        sets_policy.then_some(("fsGroupChangePolicy", Value::Text("OnRootMismatch"))),
+        edits.seccomp.then_some(("seccompProfile", SECCOMP)),
+        (edits.unprivileged_ports && !has_sysctls).then_some(("sysctls", Value::List(&sysctls))),
+    ];
     writer.merge([PATH, ""], context.is_some(), &fields);
     if edits.unprivileged_ports && has_sysctls {
         writer.add(&[PATH, "/sysctls/-"], &sysctl);
@@ -85,12 +77,12 @@ pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>,
     writer.remove_entries(["/spec/volumes", ""], &edits.volumes_removed);
     let exists = subject.spec.volumes.is_some();
     writer.append(["/spec/volumes", ""], exists, &edits.volumes_added, |writer, volume| {
-        let limit = volume.size_limit.as_deref().unwrap_or_default();
-        let fields = [("sizeLimit", Value::Text(limit)), ("medium", Value::Text("Memory"))];
-        // Either, both or none of them.
-        let (first, end) = (usize::from(volume.size_limit.is_none()), 1 + usize::from(volume.in_memory));
-        let directory = Value::Map(fields.get(first..end).unwrap_or_default());
-        writer.value(&Value::Map(&[("name", Value::Text(&volume.name)), ("emptyDir", directory)]));
+        let directory = [
+            volume.size_limit.as_deref().map(|limit| ("sizeLimit", Value::Text(limit))),
+            volume.in_memory.then_some(("medium", Value::Text("Memory"))),
+        ];
+        let fields = [("name", Value::Text(&volume.name)), ("emptyDir", Value::Map(&directory))].map(Some);
+        writer.value(&Value::Map(&fields));
     });
     let exists = exists || !edits.volumes_added.is_empty();
     writer.append(["/spec/volumes", ""], exists, &edits.images_added, |writer, volume| {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
+use crate::view::is_plain;
+
 /// A value to write.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'v> {
@@ -16,9 +18,14 @@ pub enum Value<'v> {
     Texts(&'v [Cow<'v, str>]),
     /// Values.
     List(&'v [Value<'v>]),
-    /// An object.
-    Map(&'v [(&'v str, Value<'v>)]),
+    /// An object of these fields.
+    Map(&'v [Field<'v>]),
+    /// An object of one field, whose name may need escaping.
+    Member(&'v str, &'v Value<'v>),
 }
+
+/// A field to write, or none: its name, one of our own that needs no escaping, and its value.
+pub type Field<'v> = Option<(&'v str, Value<'v>)>;
 
 /// A path, in parts that are written one after another: our own names, which need no escaping.
 pub type Path<'p> = &'p [&'p str];
@@ -101,15 +108,14 @@ impl PatchWriter {
     }
 
     /// Adds fields to an object: as one object where there is none, else one by one.
-    pub fn merge(&mut self, path: [&str; 2], exists: bool, fields: &[(&str, Value<'_>)]) {
-        if fields.is_empty() {
-            return;
-        }
+    pub fn merge(&mut self, path: [&str; 2], exists: bool, fields: &[Field<'_>]) {
         if !exists {
-            self.add(&path, &Value::Map(fields));
+            if fields.iter().any(Option::is_some) {
+                self.add(&path, &Value::Map(fields));
+            }
             return;
         }
-        for (name, value) in fields {
+        for (name, value) in fields.iter().flatten() {
             self.add(&[path[0], path[1], "/", name], value);
         }
     }
@@ -140,8 +146,7 @@ impl PatchWriter {
         }
         for index in indices.iter().rev() {
             self.open(b"remove", &[path[0], path[1], "/"]);
-            // Writing to a vector cannot fail.
-            drop(write!(self.operations, "{index}"));
+            self.operations.extend_from_slice(itoa::Buffer::new().format(*index).as_bytes());
             self.operations.extend_from_slice(b"\"}");
         }
     }
@@ -180,8 +185,7 @@ impl PatchWriter {
         match value {
             Value::Bool(true) => out.extend_from_slice(b"true"),
             Value::Bool(false) => out.extend_from_slice(b"false"),
-            // Writing to a vector cannot fail.
-            Value::Int(number) => drop(write!(out, "{number}")),
+            Value::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
             Value::Text(text) => write_text(out, text),
             Value::Texts(texts) => {
                 self.list(texts.len(), |writer, index| write_text(&mut writer.operations, &texts[index]));
@@ -189,14 +193,19 @@ impl PatchWriter {
             Value::List(values) => self.list(values.len(), |writer, index| writer.value(&values[index])),
             Value::Map(fields) => {
                 out.push(b'{');
-                for (index, (name, value)) in fields.iter().enumerate() {
-                    if index > 0 {
-                        self.operations.push(b',');
-                    }
-                    write_text(&mut self.operations, name);
-                    self.operations.push(b':');
+                for (index, (name, value)) in fields.iter().flatten().enumerate() {
+                    self.operations.extend_from_slice(if index == 0 { b"\"" } else { b",\"" });
+                    self.operations.extend_from_slice(name.as_bytes());
+                    self.operations.extend_from_slice(b"\":");
                     self.value(value);
                 }
+                self.operations.push(b'}');
+            }
+            Value::Member(name, value) => {
+                out.push(b'{');
+                write_text(out, name);
+                out.push(b':');
+                self.value(value);
                 self.operations.push(b'}');
             }
         }
@@ -222,9 +231,7 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
 }
 
 fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    // No early end: so the compiler looks at many bytes at once.
-    let odd = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\');
-    if !text.bytes().fold(false, |found, b| found | odd(b)) {
+    if is_plain(text) {
         out.extend_from_slice(text.as_bytes());
         return;
     }

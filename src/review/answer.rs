@@ -126,7 +126,10 @@ pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<
 /// When the body is no review of a pod. A pod that cannot be read is no error: policy says what becomes of it.
 pub fn reply(body: &[u8], world: &World<'_>, told: Told) -> Result<Reply, ReviewError> {
     match AdmissionReview::parse(body) {
-        Ok(review) => answer_request(&review.open()?, world, told),
+        Ok(review) => {
+            let request = review.open()?;
+            answer_request(&request, world, told)
+        }
         Err(error) => {
             answer_failure(body, world.policies, &error.to_string()).map(Reply::Answer).map_err(|other| {
                 match other {
@@ -237,27 +240,27 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     Ok(Reply::Answer(Answer { body: out.finish(), record }))
 }
 
-/// What every node can do that the pod can reach, as far as labels say; asked only for who may need it, instead of what
-/// is exempted, or of what its image cannot live with.
+/// What every node can do that the pod can reach, as far as labels say. What all nodes can do is known; some of them are
+/// looked for only where the pod may need it, instead of what is exempted, or of what its image cannot live with.
 pub(crate) fn learn_of_nodes(facts: &mut Facts<'_>, subject: &Subject<'_, '_>, world: &World<'_>) {
+    let selector = subject.spec.node_selector.as_ref().filter(|_| world.cluster.is_connected());
+    if selector.is_some() && !may_need_nodes(facts, subject, world.policies) {
+        return;
+    }
+    let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
+    let abilities = world.cluster.abilities(&selector);
+    facts.user_namespaces = abilities.user_namespaces;
+    facts.image_volumes = abilities.image_volumes;
+}
+
+fn may_need_nodes(facts: &Facts<'_>, subject: &Subject<'_, '_>, policies: &PolicySet) -> bool {
     let exempts = |key: &str| key.ends_with(EXEMPT);
     let annotations = || subject.pod.annotations();
     let of_pod = || annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
     let space = facts.space.as_deref();
     let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
-    let policies = world.policies;
     let compensates = policies.compensates() && (of_pod() || of_space());
-    if !compensates
-        && !policies.isolates(subject, facts.namespace)
-        && !policies.copies_up(subject, facts.namespace)
-    {
-        return;
-    }
-    let selector = subject.spec.node_selector.as_ref();
-    let selector: Vec<(&str, &str)> = selector.map_or_else(Vec::new, |selector| selector.entries().collect());
-    let abilities = world.cluster.abilities(&selector);
-    facts.user_namespaces = abilities.user_namespaces;
-    facts.image_volumes = abilities.image_volumes;
+    compensates || policies.isolates(subject, facts.namespace) || policies.copies_up(subject, facts.namespace)
 }
 
 fn skip(request: &Request<'_>) -> Answer {

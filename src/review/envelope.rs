@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use super::question::Requester;
-use crate::view::{Pod, Text};
+use crate::view::{Pod, Text, Unread};
 
 /// An AdmissionReview with the pod in it, all borrowed from the body.
 #[derive(Debug, Deserialize)]
@@ -19,9 +18,9 @@ pub struct AdmissionReview<'a, P = Pod<'a>, O = OldPod<'a>> {
     /// `AdmissionReview`
     #[serde(borrow, default)]
     pub kind: Text<'a>,
-    /// The question.
+    /// The question. Boxed, as it is large and would be moved again and again.
     #[serde(borrow, bound(deserialize = "P: Deserialize<'de>, O: Deserialize<'de>"))]
-    pub request: Option<Request<'a, P, O>>,
+    pub request: Option<Box<Request<'a, P, O>>>,
 }
 
 /// `request`
@@ -95,7 +94,7 @@ pub struct UserInfo<'a> {
     pub groups: Option<Vec<Text<'a>>>,
     /// What the authenticator adds: a map of lists, read only where somebody has to be asked.
     #[serde(borrow)]
-    pub extra: Option<&'a RawValue>,
+    pub extra: Option<Unread<'a>>,
 }
 
 impl UserInfo<'_> {
@@ -104,7 +103,7 @@ impl UserInfo<'_> {
     pub fn requester(&self) -> Requester {
         let groups = self.groups.iter().flatten().map(|group| group.as_str().to_owned());
         let extra: Option<BTreeMap<String, Option<Vec<String>>>> =
-            self.extra.and_then(|extra| serde_json::from_str(extra.get()).ok());
+            self.extra.and_then(|extra| serde_json::from_str(extra.text()).ok());
         let extra = extra.into_iter().flatten().map(|(key, values)| (key, values.unwrap_or_default()));
         Requester {
             username: self.username.as_str().to_owned(),
@@ -232,7 +231,7 @@ impl<'a, P, O> AdmissionReview<'a, P, O> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn open_any(self) -> Result<Request<'a, P, O>, ReviewError> {
+    pub fn open_any(self) -> Result<Box<Request<'a, P, O>>, ReviewError> {
         let excerpt = |text: &str| crate::exemption::excerpt(text).into_owned();
         if self.kind != "AdmissionReview" {
             return Err(ReviewError::Kind(excerpt(&self.kind)));
@@ -251,7 +250,7 @@ impl<'a, P, O> AdmissionReview<'a, P, O> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn open(self) -> Result<Request<'a, P, O>, ReviewError> {
+    pub fn open(self) -> Result<Box<Request<'a, P, O>>, ReviewError> {
         let request = self.open_any()?;
         let resource = &request.resource;
         if resource.resource != "pods" || !resource.group.is_empty() {

@@ -49,7 +49,7 @@ pub fn validate_failure(body: &[u8], policies: &PolicySet, why: &str) -> Result<
     Ok(failure(&request, policies, why))
 }
 
-fn open(body: &[u8]) -> Result<RawRequest<'_>, ReviewError> {
+fn open(body: &[u8]) -> Result<Box<RawRequest<'_>>, ReviewError> {
     AdmissionReview::read(body).map_err(ReviewError::Malformed)?.open_any()
 }
 
@@ -86,8 +86,8 @@ fn examine(request: &RawRequest<'_>, kind: Kind, world: &World<'_>, told: Told) 
     let Some(text) = request.object.filter(|_| is_checked(request, kind)) else {
         return Ok(skip(request));
     };
-    let object = Object::read(kind, text.get())?;
-    let old = request.old_object.map(|old| Object::read(kind, old.get())).transpose()?;
+    let object = Object::read(kind, text.text())?;
+    let old = request.old_object.map(|old| Object::read(kind, old.text())).transpose()?;
     // The API server writes both alike, so the same text is the same template.
     if old.as_ref().is_some_and(|old| old.template == object.template) {
         return Ok(skip(request));

@@ -1,13 +1,12 @@
 //! What is validated: pods, the workloads that make them, and namespaces. Where in each the pod stands.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::envelope::{GroupVersionResource, Request};
-use crate::view::{Controller, Pod, Text};
+use crate::view::{Controller, Pod, Text, Unread};
 
 /// A request whose objects are read once it is known of what kind they are; until then they are text.
-pub(super) type RawRequest<'a> = Request<'a, &'a RawValue, &'a RawValue>;
+pub(super) type RawRequest<'a> = Request<'a, Unread<'a>, Unread<'a>>;
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +195,7 @@ struct WithTemplate<'a> {
 #[derive(Deserialize)]
 struct TemplateSpec<'a> {
     #[serde(borrow)]
-    template: Option<&'a RawValue>,
+    template: Option<Unread<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -233,11 +232,11 @@ impl<'a> Object<'a> {
                 let object: WithJobTemplate<'a> = serde_json::from_str(text)?;
                 let job = object.spec.and_then(|spec| spec.job_template);
                 let template = template_of(job.and_then(|job| job.spec));
-                (object.metadata, template.map(RawValue::get))
+                (object.metadata, template.map(Unread::text))
             }
             Kind::Workload(_) => {
                 let object: WithTemplate<'a> = serde_json::from_str(text)?;
-                (object.metadata, template_of(object.spec).map(RawValue::get))
+                (object.metadata, template_of(object.spec).map(Unread::text))
             }
         };
         Ok(Self { metadata: metadata.unwrap_or_default(), template })

@@ -1,10 +1,9 @@
 //! Containers of every type.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::few::{Weigh, few};
-use super::{ContainerType, Quantity, SecurityContext, Text};
+use super::{ContainerType, Quantity, SecurityContext, Text, Unread};
 
 /// Above this the environment is not looked into.
 const LONGEST_ENVIRONMENT: usize = 64 * 1024;
@@ -27,10 +26,10 @@ pub struct Container<'a> {
     pub target_container_name: Option<Text<'a>>,
     /// What this project is about.
     #[serde(borrow)]
-    pub security_context: Option<SecurityContext<'a>>,
+    pub security_context: Option<Box<SecurityContext<'a>>>,
     /// Environment variables, unread: who needs their names asks for [`Self::environment_names`].
     #[serde(borrow)]
-    pub env: Option<&'a RawValue>,
+    pub env: Option<Unread<'a>>,
     /// Requests and limits.
     #[serde(borrow)]
     pub resources: Option<Resources<'a>>,
@@ -60,7 +59,7 @@ pub struct Container<'a> {
     pub startup_probe: Option<Probe<'a>>,
     /// Hooks.
     #[serde(borrow)]
-    pub lifecycle: Option<Lifecycle<'a>>,
+    pub lifecycle: Option<Box<Lifecycle<'a>>>,
 }
 
 impl<'a> Container<'a> {
@@ -95,10 +94,10 @@ impl<'a> Container<'a> {
     #[must_use]
     pub fn environment_names(&self) -> Option<Vec<Text<'a>>> {
         let Some(env) = self.env else { return Some(Vec::new()) };
-        if env.get().len() > LONGEST_ENVIRONMENT {
+        if env.text().len() > LONGEST_ENVIRONMENT {
             return None;
         }
-        let variables: Vec<Variable<'a>> = serde_json::from_str(env.get()).ok()?;
+        let variables: Vec<Variable<'a>> = serde_json::from_str(env.text()).ok()?;
         Some(variables.into_iter().map(|variable| variable.name).collect())
     }
 

@@ -17,6 +17,7 @@ mod quantity;
 mod security_context;
 mod skip;
 mod text;
+mod unread;
 mod volume;
 
 pub use annotations::{Annotation, Annotations};
@@ -35,7 +36,9 @@ pub use quantity::{
 pub use security_context::{
     Capabilities, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Sysctl, WindowsOptions,
 };
+pub(crate) use skip::is_plain;
 pub use text::Text;
+pub use unread::Unread;
 pub use volume::Volume;
 
 /// Which of a pod's three lists a container stands in; a restartable init container is a sidecar.

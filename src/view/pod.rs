@@ -14,9 +14,9 @@ pub struct Pod<'a> {
     /// Name, labels, annotations.
     #[serde(borrow)]
     pub metadata: Option<Metadata<'a>>,
-    /// What is to run.
+    /// What is to run. Boxed, as it is large and would be moved again and again.
     #[serde(borrow)]
-    pub spec: Option<Spec<'a>>,
+    pub spec: Option<Box<Spec<'a>>>,
 }
 
 impl<'a> Pod<'a> {

@@ -17,7 +17,7 @@ fn either(field: &str) -> String {
 }
 
 fn context<'c, 'a>(container: &'c Container<'a>) -> Option<&'c SecurityContext<'a>> {
-    container.security_context.as_ref()
+    container.security_context.as_deref()
 }
 
 fn pods<'s, 'a>(seen: Seen<'s, 'a>) -> Option<&'s PodSecurityContext<'a>> {

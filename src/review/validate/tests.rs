@@ -290,7 +290,7 @@ fn exemptions_are_promised_only_where_they_will_be_honoured() {
         });
         let request = open(&body).expect("a review");
         let kind = kind(&request).expect("a kind");
-        let object = Object::read(kind, request.object.expect("an object").get()).expect("an object");
+        let object = Object::read(kind, request.object.expect("an object").text()).expect("an object");
         let pod = object.pod().expect("a pod").expect("a template");
         let (policies, cluster) = (policies(spec), Cluster::connected());
         cluster.check.store(check.map(std::sync::Arc::new));
