@@ -86,9 +86,11 @@ pub(super) fn write_volumes(writer: &mut PatchWriter, subject: &Subject<'_, '_>,
     });
     let exists = exists || !edits.volumes_added.is_empty();
     writer.append(["/spec/volumes", ""], exists, &edits.images_added, |writer, volume| {
-        let policy = volume.pull_policy.unwrap_or_default();
-        let fields = [("reference", Value::Text(volume.reference)), ("pullPolicy", Value::Text(policy))];
-        let image = Value::Map(&fields[..1 + usize::from(volume.pull_policy.is_some())]);
-        writer.value(&Value::Map(&[("name", Value::Text(&volume.name)), ("image", image)]));
+        let image = [
+            Some(("reference", Value::Text(volume.reference))),
+            volume.pull_policy.map(|policy| ("pullPolicy", Value::Text(policy))),
+        ];
+        let fields = [("name", Value::Text(&volume.name)), ("image", Value::Map(&image))].map(Some);
+        writer.value(&Value::Map(&fields));
     });
 }

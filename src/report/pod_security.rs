@@ -142,7 +142,7 @@ fn any(pod: &Subject<'_, '_>, breaks: impl Fn(&Container<'_>) -> bool) -> bool {
 }
 
 fn any_context(pod: &Subject<'_, '_>, breaks: impl Fn(&SecurityContext<'_>) -> bool) -> bool {
-    any(pod, |container| container.security_context.as_ref().is_some_and(&breaks))
+    any(pod, |container| container.security_context.as_deref().is_some_and(&breaks))
 }
 
 fn has_volume(pod: &Subject<'_, '_>, is: impl Fn(&str) -> bool) -> bool {
