@@ -1,4 +1,5 @@
 //! The `pod-hardener` program.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod cli;
 

@@ -66,8 +66,6 @@ pub(super) fn table<const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::expect_used)]
-
     use super::*;
 
     #[test]

@@ -178,25 +178,22 @@ fn hostile() -> Report {
 fn hostile_names_stay_text() {
     let report = hostile();
     for (format, text) in [
-        ("html", written(|report, out| write::html(report, out), &report)),
-        ("junit", written(|report, out| write::junit(report, out), &report)),
-        ("markdown", written(|report, out| write::markdown(report, out), &report)),
+        ("html", written(write::html, &report)),
+        ("junit", written(write::junit, &report)),
+        ("markdown", written(write::markdown, &report)),
     ] {
         assert!(!text.contains("<script"), "{format}");
         assert!(text.contains("&lt;script&gt;"), "{format}");
         assert!(!text.contains('\u{1b}'), "{format}");
     }
-    let html = written(|report, out| write::html(report, out), &report);
+    let html = written(write::html, &report);
     assert!(!html.contains('\u{202e}'));
     for attribute in [" style=", " onload", " onclick", "javascript:", "<script", " src=", "url("] {
         assert!(!html.contains(attribute), "{attribute}");
     }
-    let table = written(|report, out| write::table(report, out), &report);
+    let table = written(write::table, &report);
     assert!(!table.contains("\u{1b}[31m\u{202e}"), "the author's colours are not the terminal's");
-    for text in [
-        written(|report, out| write::json(report, out), &report),
-        written(|report, out| write::sarif(report, out), &report),
-    ] {
+    for text in [written(write::json, &report), written(write::sarif, &report)] {
         serde_json::from_str::<Value>(&text).expect("JSON");
     }
 }
@@ -204,7 +201,7 @@ fn hostile_names_stay_text() {
 #[test]
 fn html_is_well_formed_and_links_to_what_is_there() {
     for report in [hostile(), report(&[]), report(&[("web", 0, plain())])] {
-        let html = written(|report, out| write::html(report, out), &report);
+        let html = written(write::html, &report);
         let mut open: Vec<&str> = Vec::new();
         let body = html.split_once("</style>").expect("a style").1;
         for tag in body.split('<').skip(1) {
@@ -234,8 +231,7 @@ fn sarif_has_what_the_schema_asks_for() {
     report.workloads[0].place.file = Some("a b.yaml".to_owned());
     report.workloads[0].place.line = Some(7);
     report.exemptions[0].place = report.workloads[0].place.clone();
-    let sarif: Value =
-        serde_json::from_str(&written(|report, out| write::sarif(report, out), &report)).expect("JSON");
+    let sarif: Value = serde_json::from_str(&written(write::sarif, &report)).expect("JSON");
     assert_eq!(sarif["version"], "2.1.0");
     let run = &sarif["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
@@ -261,7 +257,7 @@ fn sarif_has_what_the_schema_asks_for() {
 fn junit_counts_what_it_holds() {
     let mut pod = plain();
     pod["spec"]["hostPID"] = json!(true);
-    let text = written(|report, out| write::junit(report, out), &report(&[("web", 1, pod)]));
+    let text = written(write::junit, &report(&[("web", 1, pod)]));
     let number = |name: &str| -> usize {
         let text = text.split_once(&format!(" {name}=\"")).expect(name).1;
         text.split('"').next().and_then(|number| number.parse().ok()).expect("a number")
@@ -301,8 +297,7 @@ fn policy_reports_count_their_results() {
 #[test]
 fn json_says_its_version_and_names_what_is_counted() {
     let report = report(&[("web", 1, plain())]);
-    let json: Value =
-        serde_json::from_str(&written(|report, out| write::json(report, out), &report)).expect("JSON");
+    let json: Value = serde_json::from_str(&written(write::json, &report)).expect("JSON");
     assert_eq!((&json["version"], &json["made"]), (&json!(1), &json!("2027-01-10T12:00:00Z")));
     let web = &json["workloads"][0];
     assert_eq!((&web["namespace"], &web["before"]["podSecurity"]), (&json!("shop"), &json!("baseline")));
