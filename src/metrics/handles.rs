@@ -54,6 +54,10 @@ impl<L: Label> Gauges<L> {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
+
+    pub(super) fn get(&self, label: L) -> i64 {
+        self.gauges.get(label.index()).map_or(0, IntGauge::get)
+    }
 }
 
 /// Counters by the variants of two labels.

@@ -311,6 +311,12 @@ impl Metrics {
         self.watch_changes.set(kind, usize::try_from(now).unwrap_or_default());
     }
 
+    /// When a watch brought something last, in seconds since 1970; 0: nothing yet.
+    #[must_use]
+    pub fn watch_last_brought(&self, kind: WatchKind) -> i64 {
+        self.watch_changes.get(kind)
+    }
+
     /// The API server answered now.
     pub fn cluster_answered(&self) {
         self.cluster_contact.set(unix_seconds(SystemTime::now()));

@@ -7,7 +7,7 @@ use crate::annotation::RefusalReason;
 use crate::inventory::Board;
 use crate::inventory::stored::Row;
 use crate::metrics::{Endpoint, Metrics};
-use crate::policy::{PolicyStatus, Preset};
+use crate::policy::Preset;
 use crate::review::{Note, Outcome, Record};
 use crate::sources::{ProfileShown, Seen, Sources};
 
@@ -28,17 +28,6 @@ fn empty() -> Page {
         policies: Vec::new(),
         profiles: ProfilesShown::default(),
         certificate: Certificate { mode: CertificateMode::Files, file: None, distrusted: None },
-    }
-}
-
-fn seen(spec: serde_json::Value) -> Seen {
-    Seen {
-        uid: "u".to_owned(),
-        generation: 1,
-        resource_version: String::new(),
-        changed: 0,
-        spec: Some(spec),
-        status: PolicyStatus::default(),
     }
 }
 
@@ -78,12 +67,15 @@ fn hostile() -> Page {
     let sources = Sources::new(&Preset::Restricted.into(), metrics);
     sources.apply(
         HOSTILE,
-        seen(json!({"selector": {
+        Seen::of_generation(
+            1,
+            json!({"selector": {
         "namespaces": [HOSTILE], "images": [HOSTILE], "serviceAccounts": [HOSTILE],
-        "namespaceLabels": {HOSTILE: HOSTILE}, "podLabels": {HOSTILE: HOSTILE}}})),
+        "namespaceLabels": {HOSTILE: HOSTILE}, "podLabels": {HOSTILE: HOSTILE}}}),
+        ),
     );
-    sources.apply("wrong", seen(json!({HOSTILE: HOSTILE})));
-    sources.apply_profile("mine", &seen(json!({"match": {"repositories": ["mine"]}})));
+    sources.apply("wrong", Seen::of_generation(1, json!({HOSTILE: HOSTILE})));
+    sources.apply_profile("mine", &Seen::of_generation(1, json!({"match": {"repositories": ["mine"]}})));
     let mut profiles = sources.profiles_shown();
     for profile in &mut profiles.own {
         // What is in force was checked; the page does not rely on it.

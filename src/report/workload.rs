@@ -34,6 +34,19 @@ pub struct Place {
 }
 
 impl Place {
+    /// Of an object in a cluster.
+    #[must_use]
+    pub fn of_object(namespace: &str, (api_version, kind): (&str, &str), name: &str, uid: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            api_version: api_version.to_owned(),
+            uid: Some(uid.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// `Kind/name`
     #[must_use]
     pub fn label(&self) -> String {

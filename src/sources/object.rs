@@ -27,6 +27,20 @@ pub struct Seen {
     pub status: PolicyStatus,
 }
 
+#[cfg(test)]
+impl Seen {
+    /// One of this generation, as tests have it.
+    pub(crate) fn of_generation(generation: i64, spec: Value) -> Self {
+        Self {
+            uid: "u".to_owned(),
+            generation,
+            resource_version: generation.to_string(),
+            spec: Some(spec),
+            ..Self::default()
+        }
+    }
+}
+
 /// A status to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {

@@ -210,23 +210,12 @@ impl Sources {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::metrics::Metrics;
-    use crate::policy::{PolicyStatus, Preset};
+    use crate::policy::Preset;
     use crate::profiles::parse;
-
-    fn seen(generation: i64, spec: Value) -> Seen {
-        Seen {
-            uid: "u".to_owned(),
-            generation,
-            resource_version: String::new(),
-            changed: 0,
-            spec: Some(spec),
-            status: PolicyStatus::default(),
-        }
-    }
 
     #[test]
     fn what_was_learnt_is_known_with_its_version() {
@@ -246,7 +235,7 @@ mod tests {
         let at = |version: &str, changed| Seen {
             resource_version: version.to_owned(),
             changed,
-            ..seen(1, spec.clone())
+            ..Seen::of_generation(1, spec.clone())
         };
         sources.apply_profile("a", &at("7", 100));
         assert_eq!(version(), ("7".to_owned(), 100));
@@ -268,11 +257,11 @@ mod tests {
         };
         assert_eq!((user("nginx"), user("mine")), (Some(101), None));
         let of = |user: i64| json!({"match": {"repositories": ["mine"]}, "user": user});
-        sources.apply_profile("a", &seen(1, of(5)));
+        sources.apply_profile("a", &Seen::of_generation(1, of(5)));
         assert_eq!((user("nginx"), user("mine")), (Some(101), Some(5)));
-        sources.apply_profile("a", &seen(2, of(0)));
+        sources.apply_profile("a", &Seen::of_generation(2, of(0)));
         assert_eq!(user("mine"), Some(5));
-        sources.apply_profile("a", &seen(3, of(6)));
+        sources.apply_profile("a", &Seen::of_generation(3, of(6)));
         assert_eq!(user("mine"), Some(6));
         let text = "apiVersion: pod-hardener.dev/v1alpha1\nkind: ImageProfile\nmetadata: {name: a}\n\
                     spec: {match: {repositories: [mine]}, user: 7}\n";

@@ -92,19 +92,8 @@ mod tests {
 
     use super::*;
     use crate::metrics::Metrics;
-    use crate::policy::{PolicyStatus, Preset, parse};
+    use crate::policy::{Preset, parse};
     use crate::sources::Seen;
-
-    fn seen(generation: i64, spec: serde_json::Value) -> Seen {
-        Seen {
-            uid: "u".to_owned(),
-            generation,
-            resource_version: String::new(),
-            changed: 0,
-            spec: Some(spec),
-            status: PolicyStatus::default(),
-        }
-    }
 
     #[test]
     fn what_is_refused_is_shown_beside_what_is_in_force() {
@@ -115,9 +104,9 @@ mod tests {
         };
         let row = |name: &str, in_force, refused| (name.to_owned(), in_force, refused);
         assert_eq!(shown(), [row("restricted", true, false)]);
-        sources.apply("shop", seen(1, json!({"preset": "safe"})));
-        sources.apply("shop", seen(2, json!({"preset": "nonsense"})));
-        sources.apply("new", seen(1, json!({"preset": "nonsense"})));
+        sources.apply("shop", Seen::of_generation(1, json!({"preset": "safe"})));
+        sources.apply("shop", Seen::of_generation(2, json!({"preset": "nonsense"})));
+        sources.apply("new", Seen::of_generation(1, json!({"preset": "nonsense"})));
         sources.look(parse("p.yaml", "nothing: 1\n"));
         assert_eq!(
             shown(),
@@ -128,7 +117,7 @@ mod tests {
                 row("the files of --policy as they are now", false, true)
             ]
         );
-        sources.apply("restricted", seen(1, json!({"preset": "safe"})));
+        sources.apply("restricted", Seen::of_generation(1, json!({"preset": "safe"})));
         assert_eq!(
             shown().len(),
             4,
@@ -139,8 +128,8 @@ mod tests {
     #[test]
     fn profiles_are_shown_and_those_that_are_built_in_counted() {
         let sources = Sources::new(&Preset::Restricted.into(), Arc::new(Metrics::new().expect("metrics")));
-        sources.apply_profile("mine", &seen(1, json!({"match": {"repositories": ["mine"]}})));
-        sources.apply_profile("wrong", &seen(1, json!({"user": 0})));
+        sources.apply_profile("mine", &Seen::of_generation(1, json!({"match": {"repositories": ["mine"]}})));
+        sources.apply_profile("wrong", &Seen::of_generation(1, json!({"user": 0})));
         let shown = sources.profiles_shown();
         let own: Vec<(&str, bool, bool)> =
             shown.own.iter().map(|own| (own.name.as_str(), own.facts.is_some(), own.refused)).collect();

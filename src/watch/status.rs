@@ -1,12 +1,11 @@
 //! How each watch is doing: for readiness, people and metrics.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
-use time::OffsetDateTime;
 
 use crate::metrics::{Label as _, Metrics, WatchKind};
 
@@ -28,8 +27,6 @@ struct State {
     /// Whether the cluster does not know the kind.
     absent: AtomicBool,
     objects: AtomicUsize,
-    /// When something came last, in seconds since 1970.
-    heard: AtomicI64,
     /// Why it does not go on, while it does not.
     error: Mutex<Option<String>>,
 }
@@ -90,7 +87,7 @@ impl Watches {
             synced: state.synced.load(Ordering::Relaxed),
             absent: state.absent.load(Ordering::Relaxed),
             objects: state.objects.load(Ordering::Relaxed),
-            heard: state.heard.load(Ordering::Relaxed),
+            heard: self.metrics.watch_last_brought(*kind),
             error: state.error.lock().ok().and_then(|error| error.clone()),
         };
         all.map(look).collect()
@@ -133,9 +130,6 @@ impl Report {
     pub(super) fn contact(&self) {
         self.watches.metrics.cluster_answered();
         self.watches.metrics.watch_brought(self.kind);
-        if let Some(state) = self.state() {
-            state.heard.store(OffsetDateTime::now_utc().unix_timestamp(), Ordering::Relaxed);
-        }
         if self.state().is_some_and(|state| state.absent.swap(false, Ordering::Relaxed)) {
             tracing::info!(kind = self.kind.as_str(), "the cluster has this kind now");
         }

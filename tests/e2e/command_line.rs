@@ -1,9 +1,8 @@
 //! `pod-hardener harden`: what it writes is what the API server takes, and what the webhook,
 //! which has the same engine, finds nothing to do about.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,7 +12,7 @@ use crate::fixture::{Fixture, Namespace, Server};
 use crate::manifests::{Corpus, Sample, corpus, obstacles, samples, samples_through, tricky};
 use crate::pod_security::RESTRICTED;
 use crate::pods::as_sent;
-use crate::{Test, test};
+use crate::{Test, ours, test};
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = for_each_corpus("command_line::is_taken", is_taken);
@@ -29,18 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// What our command line makes of one JSON pod.
 fn harden(pod: &str, policy: &str) -> Result<String, String> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pod-hardener"))
-        .args(["harden", "-o", "json", "--policy", policy, "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("our program");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    // A program that ends early says why in its exit code.
-    let _ended = stdin.write_all(pod.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("its output");
+    let output = ours::run(&["harden", "-o", "json", "--policy", policy, "-"], pod);
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(format!("{}: {said}", output.status));

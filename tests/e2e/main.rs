@@ -49,6 +49,7 @@ mod mirror;
 mod monitoring;
 mod native;
 mod other_mutator;
+mod ours;
 mod outage;
 mod outage_of_api_server;
 mod page;

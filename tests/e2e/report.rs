@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::fixture::{Fixture, Namespace, Server};
 use crate::least_privilege::{Grant, account};
 use crate::manifests::{Corpus, Sample};
 use crate::policy_definition::define_from;
-use crate::{Test, test};
+use crate::{Test, ours, test};
 
 /// Definitions of the report objects, as far as we write them, after the projects that they name; and where the
 /// objects are.
@@ -36,26 +36,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// Our program's `report`, with something on its standard input.
 fn report(args: &[&str], input: &str) -> Output {
-    run_program(&[&["report"], args].concat(), input)
-}
-
-fn run_program(args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pod-hardener"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("our program");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || {
-        // A program that ends early says why in its exit code.
-        let _ended = stdin.write_all(input.as_bytes());
-    });
-    let output = child.wait_with_output().expect("its output");
-    writer.join().expect("the input was written");
-    output
+    ours::run(&[&["report"], args].concat(), input)
 }
 
 fn text(output: &Output) -> String {
@@ -356,7 +337,7 @@ fn levels(report: &Value) -> BTreeMap<String, (String, String)> {
 /// What our command line makes of all of them.
 fn hardened(samples: &[Sample], policy: &str) -> Vec<Sample> {
     let stream: String = samples.iter().map(|sample| sample.pod.to_string()).collect();
-    let output = run_program(&["harden", "-q", "-o", "json", "--policy", policy, "-"], &stream);
+    let output = ours::run(&["harden", "-q", "-o", "json", "--policy", policy, "-"], &stream);
     let text = text(&output);
     let pods = serde_json::Deserializer::from_str(&text).into_iter().map(|pod| pod.expect("JSON"));
     let hardened: Vec<Sample> =

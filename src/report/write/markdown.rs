@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{MOST_ROWS, SHOWN, change, counted, evidence, line, words};
+use super::{MOST_ROWS, SHOWN, change, counted, evidence, line, pods, words};
 use crate::message::printable;
 use crate::report::{Report, Standard, Workload, rfc3339};
 use crate::rules::RuleResult;
@@ -15,7 +15,7 @@ pub fn markdown(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let summary = &report.summary;
     writeln!(out, "# Hardening report\n")?;
     writeln!(out, "Of {}, {}, by {}.\n", escape(&report.about), rfc3339(report.made), report.made_by)?;
-    let pods = if summary.pods == 0 { String::new() } else { format!(" ({})", counted(summary.pods, "pod")) };
+    let pods = pods(summary);
     let [low, medium, high] = summary.likely_to_break;
     writeln!(
         out,

@@ -16,7 +16,7 @@ pub use policy_report::{Api, policy_reports};
 pub use sarif::sarif;
 pub use table::table;
 
-use super::{Risk, WHO, Workload};
+use super::{Risk, Summary, WHO, Workload};
 use crate::rules::{RuleId, RuleResult, Source};
 
 /// So many rows of what can be very long are shown to people; JSON has them all.
@@ -88,6 +88,11 @@ fn by_container<'t>(said: impl Iterator<Item = (&'t str, Option<&'t str>)>) -> V
 /// `1 workload`, `2 workloads`
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// How many pods there are, to stand behind the workloads; nothing where none was looked at.
+fn pods(summary: &Summary) -> String {
+    if summary.pods == 0 { String::new() } else { format!(" ({})", counted(summary.pods, "pod")) }
 }
 
 /// What can be said of a count that became another.

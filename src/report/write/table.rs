@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{MOST_ROWS, SHOWN, counted, evidence, words};
+use super::{MOST_ROWS, SHOWN, counted, evidence, pods, words};
 use crate::message::printable;
 use crate::report::{Likelihood, Report, Standard, Workload, rfc3339};
 use crate::rules::{RuleId, RuleResult};
@@ -33,7 +33,7 @@ fn number(count: usize, style: Style) -> Cell {
 pub fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let summary = &report.summary;
     writeln!(out, "{}, {}, {}", printable(&report.about), rfc3339(report.made), report.made_by)?;
-    let pods = if summary.pods == 0 { String::new() } else { format!(" ({})", counted(summary.pods, "pod")) };
+    let pods = pods(summary);
     writeln!(
         out,
         "{}{pods}: {} would change, {} with something that stays insecure, {} with an exemption",

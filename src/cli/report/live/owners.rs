@@ -151,16 +151,9 @@ impl Owned {
     fn add<K: Resource<DynamicType = ()>>(&mut self, text: &str) -> anyhow::Result<Option<Place>> {
         let head: Head<'_> = serde_json::from_str(text)?;
         let Identity { name, namespace, uid, controller } = head.metadata;
-        let place = |api_version: &str, kind: &str, name: &Text<'_>, uid: &Text<'_>| Place {
-            namespace: namespace.as_str().to_owned(),
-            kind: kind.to_owned(),
-            name: name.as_str().to_owned(),
-            api_version: api_version.to_owned(),
-            uid: Some(uid.as_str().to_owned()),
-            ..Place::default()
-        };
         if let Some(owner) = &controller.0 {
-            let maker = place(&owner.api_version, &owner.kind, &owner.name, &owner.uid);
+            let (kind, name) = ((&*owner.api_version, &*owner.kind), &owner.name);
+            let maker = Place::of_object(&namespace, kind, name, &owner.uid);
             self.makers.insert(uid.as_str().to_owned(), maker);
             return Ok(None);
         }
@@ -170,7 +163,7 @@ impl Owned {
         if head.status.conditions.iter().any(is_over) {
             return Ok(None);
         }
-        Ok(Some(place(&K::api_version(&()), &K::kind(&()), &name, &uid)))
+        Ok(Some(Place::of_object(&namespace, (&K::api_version(&()), &K::kind(&())), &name, &uid)))
     }
 
     /// What is at the top of the chain that made something.

@@ -108,17 +108,11 @@ impl Head<'_> {
     /// What made the pod, or the pod itself.
     fn owner(&self) -> Place {
         let Identity { name, namespace, uid, controller, .. } = &self.metadata;
-        let (api_version, kind, name, uid) = match &controller.0 {
-            Some(owner) => (&*owner.api_version, &*owner.kind, &owner.name, &owner.uid),
-            None => ("v1", "Pod", name, uid),
-        };
-        Place {
-            namespace: namespace.as_str().to_owned(),
-            kind: kind.to_owned(),
-            name: name.as_str().to_owned(),
-            api_version: api_version.to_owned(),
-            uid: Some(uid.as_str().to_owned()),
-            ..Place::default()
+        match &controller.0 {
+            Some(owner) => {
+                Place::of_object(namespace, (&owner.api_version, &owner.kind), &owner.name, &owner.uid)
+            }
+            None => Place::of_object(namespace, ("v1", "Pod"), name, uid),
         }
     }
 
