@@ -153,14 +153,14 @@ pub(crate) fn settle<'v>(
         && (0..desk.subject.slots.len()).any(|number| persistent_volume(desk.subject, number).is_some());
     let mut stances = Vec::with_capacity(desk.subject.slots.len());
     for (number, slot) in desk.subject.slots.iter().enumerate() {
-        let image = slot.view.image.as_deref().unwrap_or_default();
-        let profile = profiles.find(image, namespace);
-        let mut stance = Stance { profile, ..Stance::default() };
         if is_copier(desk.subject, &policy.rules.read_only_root_filesystem, number) {
             // It is made to stand there, whatever is known of its image.
             stances.push(Stance::default());
             continue;
         }
+        let image = slot.view.image.as_deref().unwrap_or_default();
+        let profile = profiles.find(image, namespace);
+        let mut stance = Stance { profile, ..Stance::default() };
         (stance.posture, stance.cause) = wished(desk, policy, number, profile);
         stance.posture = stance.posture.max(floor);
         if stance.posture == Posture::Isolated

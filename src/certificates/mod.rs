@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 pub use status::Status;
 
-use crate::leader::{Clock, Elector, Office, own_namespace};
+use crate::leader::{Clock, Elector, Office, Running, own_namespace};
 use crate::metrics::Metrics;
 use crate::serve::CertificateError;
 use crate::settings::Settings;
@@ -125,7 +125,6 @@ impl Manager {
         let (known, _) = watch::channel(Known::default());
         let known = Arc::new(known);
         follow::start(&self.client, &self.namespace, &known);
-        let (stop, stopped) = watch::channel(false);
         let elector = Elector::new(
             Office::Certificates,
             self.client.clone(),
@@ -134,30 +133,7 @@ impl Manager {
             Arc::clone(&clock),
             Arc::clone(&self.metrics),
         );
-        let leads = elector.leads();
-        let electing = tokio::spawn(elector.run(stopped));
-        let tender = Tender::new(self, known, clock, leads);
-        let tending = tokio::spawn(tender.run());
-        Running { stop, electing, tending }
-    }
-}
-
-/// What runs until it is told to leave.
-#[derive(Debug)]
-pub(crate) struct Running {
-    stop: watch::Sender<bool>,
-    electing: tokio::task::JoinHandle<()>,
-    tending: tokio::task::JoinHandle<()>,
-}
-
-impl Running {
-    /// Writes nothing any more, and lets another replica lead at once.
-    pub(crate) async fn leave(self) {
-        self.tending.abort();
-        // What it had begun to write is over before another may write.
-        let _ = self.tending.await;
-        self.stop.send_replace(true);
-        let _ = self.electing.await;
+        Running::begin(elector, |leads| Tender::new(self, known, clock, leads).run())
     }
 }
 

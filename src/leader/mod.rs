@@ -9,6 +9,9 @@ mod lease;
 
 use std::path::Path;
 
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
 use crate::metrics::Metrics;
 
 pub(crate) use clock::Clock;
@@ -48,6 +51,36 @@ impl Office {
             Self::Certificates => metrics.certificate_leader(leads),
             Self::Guard => metrics.guard_leader(leads),
         }
+    }
+}
+
+/// What one replica does for all, until it is told to leave.
+#[derive(Debug)]
+pub(crate) struct Running {
+    stop: watch::Sender<bool>,
+    electing: JoinHandle<()>,
+    working: JoinHandle<()>,
+}
+
+impl Running {
+    /// Takes part in the election, and begins the work, which looks whether this replica leads.
+    pub(crate) fn begin<F>(elector: Elector, work: impl FnOnce(Leads) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        let leads = elector.leads();
+        let electing = tokio::spawn(elector.run(stopped));
+        Self { stop, electing, working: tokio::spawn(work(leads)) }
+    }
+
+    /// Does nothing any more, and lets another replica lead at once.
+    pub(crate) async fn leave(self) {
+        self.working.abort();
+        // What it had begun to write is over before another may write.
+        let _ = self.working.await;
+        self.stop.send_replace(true);
+        let _ = self.electing.await;
     }
 }
 

@@ -28,7 +28,10 @@ impl Stage {
         }
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("a mode");
         let program = folder.path().join("pod-hardener");
-        fs::copy(env!("CARGO_BIN_EXE_pod-hardener"), &program).expect("a copy");
+        // By another process: what this one has open for writing, a test beside this one may hand on to what it starts,
+        // and what somebody has open for writing cannot be run.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_pod-hardener")).arg(&program).status();
+        assert!(copied.expect("cp").success());
         fs::write(folder.path().join("message"), "").expect("a file");
         fs::set_permissions(folder.path().join("message"), Permissions::from_mode(0o666)).expect("a mode");
         let stage = Self { folder, program };

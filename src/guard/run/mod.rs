@@ -14,13 +14,12 @@ use kube::api::ApiResource;
 use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
-use tokio::sync::watch;
 
 use super::breaker::Breaker;
 use super::pods::{Failure, Pods, Read};
 use super::users::Users;
 use crate::cluster::Cluster;
-use crate::leader::{Clock, Elector, Leads, Office, is_now, own_namespace};
+use crate::leader::{Clock, Elector, Leads, Office, Running, is_now, own_namespace};
 use crate::metrics::Metrics;
 use crate::sources::Sources;
 use crate::telling::Teller;
@@ -47,23 +46,6 @@ pub(crate) struct Means {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// A guard that runs until it is told to leave.
-pub(crate) struct Running {
-    stop: watch::Sender<bool>,
-    electing: tokio::task::JoinHandle<()>,
-    working: tokio::task::JoinHandle<()>,
-}
-
-impl Running {
-    /// Does nothing any more, and lets another replica lead at once.
-    pub(crate) async fn leave(self) {
-        self.working.abort();
-        let _ = self.working.await;
-        self.stop.send_replace(true);
-        let _ = self.electing.await;
-    }
-}
-
 /// Begins to take part; `None` where it is not known in which namespace the Lease would be.
 pub(crate) fn start(means: Means) -> Option<Running> {
     let Some(namespace) = own_namespace() else {
@@ -72,7 +54,6 @@ pub(crate) fn start(means: Means) -> Option<Running> {
         );
         return None;
     };
-    let (stop, stopped) = watch::channel(false);
     let elector = Elector::new(
         Office::Guard,
         means.client.clone(),
@@ -81,10 +62,7 @@ pub(crate) fn start(means: Means) -> Option<Running> {
         Arc::new(Clock::default()),
         Arc::clone(&means.metrics),
     );
-    let leads = elector.leads();
-    let electing = tokio::spawn(elector.run(stopped));
-    let working = tokio::spawn(work(means, leads));
-    Some(Running { stop, electing, working })
+    Some(Running::begin(elector, |leads| work(means, leads)))
 }
 
 /// What is known while this replica leads.

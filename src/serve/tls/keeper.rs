@@ -8,7 +8,8 @@ use kube::Client;
 use tokio::task::JoinHandle;
 
 use super::{Current, Files, Handed, Loaded, Rotation, ephemeral};
-use crate::certificates::{Manager, Running, Status};
+use crate::certificates::{Manager, Status};
+use crate::leader::Running;
 use crate::metrics::Metrics;
 use crate::serve::ServeError;
 use crate::settings::{CertificateMode, Settings};
