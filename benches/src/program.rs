@@ -14,6 +14,9 @@ use crate::room::Room;
 /// How long a server may take to listen before the benchmark gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the image starts the server with.
+const IMAGE: &str = include_str!("../../Dockerfile");
+
 /// Of the kernel's clock, in a second; the same on every Linux that this runs on.
 const TICKS: f64 = 100.0;
 
@@ -46,10 +49,11 @@ impl Server {
     /// When it cannot be started.
     pub fn ours(identity: &Identity, folder: &Path) -> anyhow::Result<Self> {
         let admin = format!("--admin={}", free_address()?);
-        Self::start("pod-hardener", &["serve", &admin], identity, folder, None)
+        Self::start("pod-hardener", &["serve", &admin], &[], identity, folder, None)
     }
 
-    /// The same with what it knows of a cluster, and where its probes are answered; in a room, where there is one.
+    /// The same as in its Deployment, with what it knows of a cluster and with the guard, and where its probes are
+    /// answered; in a room, where there is one.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -62,7 +66,10 @@ impl Server {
         let admin = free_address()?;
         let kubeconfig = kubeconfig.to_str().context("a kubeconfig whose name is no text")?;
         let args = ["serve", &format!("--admin={admin}"), "--kubeconfig", kubeconfig];
-        Ok((Self::start("pod-hardener", &args, identity, folder, room)?, admin))
+        let allocator = IMAGE.lines().find_map(|line| line.strip_prefix("ENV GLIBC_TUNABLES="));
+        let allocator = allocator.context("the Dockerfile says nothing of the allocator")?;
+        let environment = [("GLIBC_TUNABLES", allocator), ("POD_NAMESPACE", "default")];
+        Ok((Self::start("pod-hardener", &args, &environment, identity, folder, room)?, admin))
     }
 
     /// The null webhook with an answer of which this follows the uid.
@@ -73,12 +80,13 @@ impl Server {
         let file = folder.join(format!("answer-{}.json", answer.len()));
         std::fs::write(&file, answer)?;
         let file = file.to_str().context("a folder whose name is no text")?;
-        Self::start("null-webhook", &["--answer", file], identity, folder, None)
+        Self::start("null-webhook", &["--answer", file], &[], identity, folder, None)
     }
 
     fn start(
         name: &str,
         args: &[&str],
+        environment: &[(&str, &str)],
         identity: &Identity,
         folder: &Path,
         room: Option<&Room>,
@@ -91,6 +99,7 @@ impl Server {
         let mut command = room.map_or_else(|| Command::new(&program), |room| room.command(&program));
         let child = command
             .args(args)
+            .envs(environment.iter().copied())
             .arg(format!("--listen={address}"))
             .arg("--tls-cert")
             .arg(&identity.certificate)

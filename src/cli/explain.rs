@@ -2,16 +2,18 @@
 
 use std::io::{self, BufWriter, Write};
 
-use pod_hardener::docs::rules::{nearest_rule, rule_markdown, rule_sections, rules_table};
+use pod_hardener::docs::rules::{nearest_rule, rule_facts, rule_markdown, rule_sections, rules_table};
 use pod_hardener::rules::RuleId;
 
+use super::print::{self, Output};
 use super::{Exit, plugin, say};
 
 const EXAMPLES: &str = "\
 Examples:
   pod-hardener explain
   pod-hardener explain read-only-root-filesystem
-  pod-hardener explain -o markdown seccomp";
+  pod-hardener explain -o markdown seccomp
+  pod-hardener explain -o json";
 /// As wide as people like to read.
 const WIDTH: usize = 80;
 
@@ -32,6 +34,12 @@ enum Format {
     Text,
     /// For a page
     Markdown,
+    /// For a program
+    Json,
+    /// The same as YAML
+    Yaml,
+    /// The rules' names, one a line
+    Name,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -50,6 +58,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             match args.output {
                 Format::Text => page(&mut out, rule)?,
                 Format::Markdown => out.write_all(rule_markdown(rule).as_bytes())?,
+                Format::Json => print::value(&mut out, &rule_facts(rule), Output::Json).map(drop)?,
+                Format::Yaml => print::value(&mut out, &rule_facts(rule), Output::Yaml).map(drop)?,
+                Format::Name => writeln!(out, "{rule}")?,
             }
         }
     }
@@ -57,10 +68,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn list(out: &mut impl Write, format: Format) -> io::Result<()> {
-    if format == Format::Markdown {
-        return out.write_all(rules_table().as_bytes());
+fn list(out: &mut impl Write, format: Format) -> anyhow::Result<()> {
+    let facts = || RuleId::ALL.iter().copied().map(rule_facts).collect::<Vec<_>>();
+    match format {
+        Format::Text => lines(out)?,
+        Format::Markdown => out.write_all(rules_table().as_bytes())?,
+        Format::Json => print::value(out, &facts(), Output::Json).map(drop)?,
+        Format::Yaml => print::value(out, &facts(), Output::Yaml).map(drop)?,
+        Format::Name => RuleId::ALL.iter().try_for_each(|rule| writeln!(out, "{rule}"))?,
     }
+    Ok(())
+}
+
+fn lines(out: &mut impl Write) -> io::Result<()> {
     let width = RuleId::ALL.iter().map(|rule| rule.as_str().len()).max().unwrap_or(0);
     for rule in RuleId::ALL {
         let meta = rule.meta();

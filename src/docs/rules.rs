@@ -1,6 +1,9 @@
 //! The rules' documentation, from each rule's own [`Meta`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+use serde::Serialize;
 
 use crate::nearest::nearest;
 use crate::policy::Preset;
@@ -59,6 +62,47 @@ pub fn rule_markdown(rule: RuleId) -> String {
         out.push('\n');
     }
     out
+}
+
+/// A rule for programs. Texts are Markdown, and empty where there is nothing to say.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleFacts {
+    /// The rule's name, as policies and annotations write it.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Its mode by preset.
+    pub modes: BTreeMap<&'static str, &'static str>,
+    /// Whether it is about the pod as a whole, so that no single container can be exempted from it.
+    pub pod_wide: bool,
+    /// What is set where the author left it unset.
+    pub sets: &'static str,
+    /// What `enforce` also replaces.
+    pub replaces: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// How to live with it when a workload does not.
+    pub live_with: &'static str,
+    /// Where it comes from, a line each.
+    pub sources: Vec<String>,
+}
+
+/// What is known of a rule, as a value.
+#[must_use]
+pub fn rule_facts(rule: RuleId) -> RuleFacts {
+    let Meta { summary, pod_wide, sets, replaces, why, live_with, sources, .. } = *rule.meta();
+    RuleFacts {
+        name: rule.as_str(),
+        summary,
+        modes: Preset::ALL.iter().map(|preset| (preset.as_str(), preset.mode(rule).as_str())).collect(),
+        pod_wide,
+        sets,
+        replaces,
+        why,
+        live_with,
+        sources: sources.iter().map(source).collect(),
+    }
 }
 
 /// Every rule in one table, in Markdown.

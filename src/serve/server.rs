@@ -31,8 +31,8 @@ use crate::sources::{Sources, files, report};
 use crate::telling;
 use crate::watch::{self, Watches};
 
-/// So many bytes of a connection are read at once.
-const READ_AT_ONCE: usize = 8 * 1024;
+/// So many bytes of a connection are read at once: the longest record of TLS, and a little.
+const READ_AT_ONCE: usize = 17 * 1024;
 /// Connections to probes, metrics and the status page at once.
 const ADMIN_CONNECTIONS: usize = 32;
 

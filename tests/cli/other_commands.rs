@@ -25,6 +25,22 @@ fn explain_lists_and_explains_every_rule() {
 }
 
 #[test]
+fn explain_tells_programs_too() {
+    let names = run(&["explain", "-o", "name"]).stdout;
+    let all: Value = serde_json::from_str(&run(&["explain", "-o", "json"]).stdout).expect("JSON");
+    assert_eq!(all.as_array().map(Vec::len), Some(names.lines().count()));
+    for (name, listed) in names.lines().zip(all.as_array().into_iter().flatten()) {
+        let one: Value = serde_json::from_str(&run(&["explain", "-o", "json", name]).stdout).expect("JSON");
+        assert_eq!((&one, &one["name"]), (listed, &Value::from(name)));
+        assert_eq!(one["modes"].as_object().map(serde_json::Map::len), Some(4), "{one}");
+    }
+    let yaml = run(&["explain", "-o", "yaml", "seccomp"]).stdout;
+    assert!(yaml.starts_with("name: seccomp\n"), "{yaml}");
+    assert!(yaml.contains("\n  safe: enforce\n"), "{yaml}");
+    assert_eq!(run(&["explain", "-o", "name", "seccomp"]).stdout, "seccomp\n");
+}
+
+#[test]
 fn policies_that_are_shown_can_be_used() {
     for preset in ["restricted", "enforced", "observe", "safe"] {
         let shown = run(&["policy", "show", preset]);

@@ -1,6 +1,6 @@
 //! Running other programs from the workspace's root.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,7 +23,17 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
     command.args(args).current_dir(root());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_xtask(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// What `cargo run` says of xtask: build scripts look at these names (ring's does), so that everything above them would be built
+/// anew whenever cargo is called now by itself and now by xtask.
+fn is_of_xtask(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Runs to the end; an exit code other than zero is an error.

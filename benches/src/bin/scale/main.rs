@@ -39,11 +39,11 @@ use objects::Size;
 
 /// Folders, as in `PATH`, with the binaries of Kubernetes: the end-to-end tests' own variable.
 const ASSETS: &str = "E2E_ASSETS";
-/// The longest that a start may take before the benchmark gives up.
 /// What the Deployment's memory is limited to.
 const LIMIT: u64 = 64 << 20;
 /// How long a long body is, and how many connections send them.
 const FLOOD: (usize, usize) = (2 << 20, 200);
+/// The longest that a start may take before the benchmark gives up.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// So many namespaces are asked for in turn: no processor's cache holds them all by chance.
 const NAMESPACES_ASKED: usize = 500;
@@ -58,10 +58,24 @@ async fn main() -> anyhow::Result<ExitCode> {
     objects::fill(&Address::new(address(&full)?, full.authority().der())?, size).await?;
 
     let mut table = Table::default();
-    report::measure(&full.kubeconfig(ADMIN), size, options, &mut table)?;
-    let nothing = start(&empty, None).await?;
+    let measured = measure(&full, &empty, size, options, &mut table).await;
+    full.stop();
+    empty.stop();
+    let code = table.finish(options);
+    measured.map(|()| code)
+}
+
+async fn measure(
+    full: &Cluster,
+    empty: &Cluster,
+    size: Size,
+    options: Options,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    report::measure(&full.kubeconfig(ADMIN), size, options, table)?;
+    let nothing = start(empty, None).await?;
     let room = Room::new(LIMIT);
-    let knowing = start(&full, room.as_ref()).await?;
+    let knowing = start(full, room.as_ref()).await?;
     let what = format!("{} objects", size.kept());
     let detail = format!("{} ms with an empty cluster", short(milliseconds(nothing.took)));
     table.row(
@@ -71,15 +85,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         Target::None,
         &detail,
     );
-    latency(&knowing, &nothing, size, options, &mut table).await?;
+    latency(&knowing, &nothing, size, options, table).await?;
     tokio::time::sleep(Duration::from_secs(if options.quick { 1 } else { 180 })).await;
-    memory(&knowing, &nothing, &what, &mut table)?;
-    limited(&knowing, room.as_ref(), size, options, &mut table).await?;
-    drop(knowing);
-    drop(room);
-    full.stop();
-    empty.stop();
-    Ok(table.finish(options))
+    memory(&knowing, &nothing, &what, table)?;
+    limited(&knowing, room.as_ref(), size, options, table).await
 }
 
 /// One server that knows all of its cluster.
@@ -97,27 +106,32 @@ async fn start(cluster: &Cluster, room: Option<&Room>) -> anyhow::Result<Knowing
     let begin = Instant::now();
     let (mut server, admin) = Server::knowing(&cluster.kubeconfig(ADMIN), &identity, cluster.folder(), room)?;
     server.connect().await?;
-    while !is_ready(admin).await {
+    while ask(admin, "/readyz").await.is_none() {
         anyhow::ensure!(begin.elapsed() < PATIENCE, "it never knew the cluster");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let took = begin.elapsed();
+    let guards = |metrics: String| metrics.contains("\npod_hardener_guard_leader 1\n");
+    while !ask(admin, "/metrics").await.is_some_and(guards) {
+        anyhow::ensure!(begin.elapsed() < PATIENCE, "it never led the guard");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     Ok(Knowing { resident: server.resident()?, server, took })
 }
 
-async fn is_ready(admin: SocketAddr) -> bool {
+/// What a page of the admin listener says; `None` where it is not well, or not there yet.
+async fn ask(admin: SocketAddr, path: &str) -> Option<String> {
     let ask = async {
         let stream = TcpStream::connect(admin).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.await) });
-        let request =
-            hyper::Request::get("/readyz").header("host", "localhost").body(Empty::<Bytes>::new())?;
+        let request = hyper::Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new())?;
         let response = sender.send_request(request).await?;
-        let is_ready = response.status().is_success();
-        response.into_body().collect().await?;
-        anyhow::Ok(is_ready)
+        let is_well = response.status().is_success();
+        let body = response.into_body().collect().await?.to_bytes();
+        anyhow::Ok(is_well.then(|| String::from_utf8_lossy(&body).into_owned()))
     };
-    ask.await.unwrap_or(false)
+    ask.await.ok().flatten()
 }
 
 async fn latency(

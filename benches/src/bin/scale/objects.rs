@@ -220,13 +220,14 @@ fn a_pod(number: usize, set: usize, uid: &str) -> Value {
         "ownerReferences": owner_reference("ReplicaSet", set, uid),
     });
     pod["metadata"] = metadata;
+    // As the webhook marks what it hardened: the guard keeps something of each.
+    pod["metadata"]["annotations"] = json!({"pod-hardener.dev/hardened": "restricted: seccomp,resources"});
     // One in a hundred lives on an exemption.
     if number.is_multiple_of(100) {
         pod["metadata"]["labels"]["pod-hardener.dev/exempted"] = json!("true");
-        pod["metadata"]["annotations"] = json!({
-            "pod-hardener.dev/exempt": "read-only-root-filesystem",
-            "pod-hardener.dev/exempt-reason": "writes its pages at start",
-        });
+        let annotations = &mut pod["metadata"]["annotations"];
+        annotations["pod-hardener.dev/exempt"] = json!("read-only-root-filesystem");
+        annotations["pod-hardener.dev/exempt-reason"] = json!("writes its pages at start");
     }
     pod
 }

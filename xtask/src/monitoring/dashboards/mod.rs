@@ -1,5 +1,6 @@
 //! Dashboards for Grafana. What is on them stands in `overview` and `operations`; how that is written, in `panel`.
 
+mod guard;
 mod inside;
 mod operations;
 mod overview;

@@ -1,6 +1,8 @@
-//! Whether the webhook is well: traffic, time, errors, certificates, what it knows of the cluster.
+//! Whether the webhook is well: traffic, time, errors, certificates, what it knows of the cluster, and
+//! the guard.
 
 use super::Dashboard;
+use super::guard::GUARD;
 use super::inside::{CERTIFICATES, CLUSTER, PROCESS};
 use super::panel::{Panel, Row, Show};
 
@@ -15,6 +17,7 @@ pub(super) const OPERATIONS: Dashboard = Dashboard {
         Row { title: "Errors and overload", panels: ERRORS },
         Row { title: "Certificates", panels: CERTIFICATES },
         Row { title: "What it knows, asks and tells", panels: CLUSTER },
+        Row { title: "Hardened, and failing", panels: GUARD },
         Row { title: "Process", panels: PROCESS },
     ],
 };
