@@ -27,7 +27,7 @@ use crate::metrics::{ConnectionFailure, HandshakeFailure};
 /// The longest header that is read, in bytes: the API server's are some hundred.
 const LONGEST_HEADER: usize = 16 * 1024;
 /// The most that is read ahead.
-const READ_AHEAD: usize = 64 * 1024;
+const READ_AHEAD: usize = 32 * 1024;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]

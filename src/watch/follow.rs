@@ -109,13 +109,13 @@ where
 }
 
 /// Lists as a stream where the server can, else page by page.
-fn config(streaming: bool) -> Config {
+pub(crate) fn config(streaming: bool) -> Config {
     let config = Config::default().timeout(WATCH_SECONDS);
     if streaming { config.streaming_lists() } else { config }
 }
 
 /// The server knows no lists as streams: an old one, or one where they are switched off.
-fn is_refused_stream(error: &watcher::Error) -> bool {
+pub(crate) fn is_refused_stream(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(Error::Api(status)) if status.is_invalid() || status.code == 400)
 }
 

@@ -40,8 +40,8 @@ use crate::cluster::Cluster;
 use crate::docs::profiles::PROFILES_PLURAL;
 use crate::metrics::WatchKind;
 use crate::sources::{Sources, report};
-pub(crate) use follow::describe;
 use follow::{Keep, follow};
+pub(crate) use follow::{config, describe, is_refused_stream};
 
 /// Begins to watch everything; it ends with the runtime.
 pub fn start(client: &Client, cluster: &Arc<Cluster>, watches: &Arc<Watches>, sources: &Arc<Sources>) {

@@ -8,10 +8,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ApiResource;
-use kube::runtime::watcher::{Config, Event};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
 
@@ -23,7 +23,7 @@ use crate::leader::{Clock, Elector, Leads, Office, Running, is_now, own_namespac
 use crate::metrics::Metrics;
 use crate::sources::Sources;
 use crate::telling::Teller;
-use crate::watch::{Watches, describe};
+use crate::watch::{self, Watches};
 
 /// How long the Lease lasts.
 const LASTS: Duration = Duration::from_secs(15);
@@ -95,22 +95,46 @@ async fn work(means: Means, mut leads: Leads) {
 /// For as long as this replica leads.
 async fn lead(means: &Means, leads: &Leads) {
     let api: Api<Read> = Api::all_with(means.client.clone(), &ApiResource::erase::<Pod>(&()));
-    let config = Config::default().fields("status.phase!=Succeeded");
-    let mut events = pin!(watcher(api, config).default_backoff());
+    let mut desk = Desk::default();
+    let mut streaming = true;
+    while is_now(leads) {
+        // Pods come one by one where they can: a page of them takes ten megabytes.
+        let config = watch::config(streaming).fields("status.phase!=Succeeded");
+        let events = watcher(api.clone(), config).default_backoff();
+        let refused = |error: &watcher::Error| streaming && watch::is_refused_stream(error);
+        if look(means, leads, &mut desk, events, refused).await.is_err() {
+            streaming = false;
+        }
+    }
+}
+
+/// The API server knows no lists as streams.
+struct NoStreams;
+
+/// Looks after pods, for as long as this replica leads.
+async fn look(
+    means: &Means,
+    leads: &Leads,
+    desk: &mut Desk,
+    events: impl Stream<Item = Result<Event<Read>, watcher::Error>>,
+    refused: impl Fn(&watcher::Error) -> bool,
+) -> Result<(), NoStreams> {
+    let mut events = pin!(events);
     let mut clock = tokio::time::interval(TICK);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut desk = Desk::default();
     while is_now(leads) {
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => desk.take(event),
+                Some(Err(error)) if refused(&error) => return Err(NoStreams),
                 // It lists anew by itself; what is known stays.
-                Some(Err(error)) => tracing::debug!(error = describe(&error), "watching pods"),
-                None => return,
+                Some(Err(error)) => tracing::debug!(error = watch::describe(&error), "watching pods"),
+                None => break,
             },
-            _ = clock.tick() => act::turn(means, &mut desk, leads).await,
+            _ = clock.tick() => act::turn(means, desk, leads).await,
         }
     }
+    Ok(())
 }
 
 impl Desk {
