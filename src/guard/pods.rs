@@ -22,6 +22,9 @@ const MOST: usize = 20_000;
 /// A pod that is still not ready is looked at again after so many seconds.
 const AGAIN: i64 = 30;
 
+/// What was ready for so many seconds without being asked runs.
+const LONG: i64 = 30;
+
 /// A hardened pod that fails, and how.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -167,15 +170,18 @@ impl Pods {
         let failing = pod.spec.failing(status).filter(|_| !goes);
         let mut tracked = self.tracked.get_mut(uid);
         // Of one that is not tracked it is not known whether it was ready.
-        let mut was_ready = true;
+        let (mut was_ready, mut longest) = (true, 0);
         if let Some(tracked) = &mut tracked {
             tracked.readiness.next(ready, listing);
             tracked.resource_version = pod.metadata.resource_version.as_deref().unwrap_or_default().into();
             tracked.fails = failing.is_some();
-            was_ready = ready.is_some_and(|ready| ready.is) || tracked.readiness.longest(created) > 0;
+            longest = tracked.readiness.longest(created);
+            was_ready = ready.is_some_and(|ready| ready.is) || longest > 0;
         }
-        if was_ready {
-            marks(pod).for_each(|mark| self.proven.see(mark));
+        // Without a probe it is ready for the moment between its start and its end.
+        let asked = |container: &&Container| container.readiness_probe.is_some() || longest >= LONG;
+        for container in pod.spec.containers.iter().filter(|_| was_ready).filter(asked) {
+            self.proven.see(mark_of(pod, container));
         }
         let known = self.unready.remove(uid);
         let unready = pod.spec.unready(status).filter(|_| !goes && !was_ready && failing.is_none());
@@ -197,7 +203,7 @@ impl Pods {
             }
             tracked.looked_at = number;
         }
-        let proven = was_ready || self.proven.holds(mark_of(pod, container));
+        let proven = self.proven.holds(mark_of(pod, container));
         Some(Failure { proven, ..failure(pod, uid, created, hardened, container, &end) })
     }
 
@@ -256,11 +262,7 @@ fn failure(
     }
 }
 
-/// What stands for each container's image as it is hardened.
-fn marks(pod: &Read) -> impl Iterator<Item = u64> {
-    pod.spec.containers.iter().map(|container| mark_of(pod, container))
-}
-
+/// What stands for a container's image as it is hardened.
 fn mark_of(pod: &Read, container: &Container) -> u64 {
     let annotations = pod.metadata.annotations.iter().flatten();
     let values: Vec<&str> =

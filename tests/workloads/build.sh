@@ -30,7 +30,7 @@ mkdir -p "$root/var/cache/apt/archives/partial"
 # By this machine's apt, which knows how to reach a mirror.
 DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get --quiet=2 --yes --no-install-recommends \
     -o Dir="$root" -o Dir::State::status="$root/var/lib/dpkg/status" -o Dir::State::lists="$lists" \
-    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Dir::Log=/nonexistent \
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Dir::Log="$work" \
     -o DPkg::Chroot-Directory="$root" -o DPkg::Use-Pty=0 -o APT::Sandbox::User=root \
     install "$@"
 cp -a "$work/files/." "$root/"

@@ -52,8 +52,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.again {
         forget(&results, &workloads.keys().collect::<Vec<_>>(), &args.ways)?;
     }
+    // What needs the network comes first.
+    let of_workloads = images::workloads::archives(&workloads)?;
     let mut archives = node::archives()?;
-    archives.extend(images::workloads::archives(&workloads)?);
+    archives.extend(of_workloads);
     let mut command = run::cargo(&test::NODE_TESTS);
     command
         .args(["running::", "--nocapture"])

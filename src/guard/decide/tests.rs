@@ -167,7 +167,8 @@ fn what_nothing_explains_is_tried_where_hardening_may_be_it() {
     assert_eq!((change.cause, change.help), (Cause::Unexplained, Help::Posture));
     let early = failing(TRIES - 1, "segmentation fault");
     assert_eq!(left(&decided(&early, &standing)), Outcome::Unexplained, "it may be chance");
-    let proven = Failure { proven: true, ..noise.clone() };
+    let mut proven = noise.clone();
+    proven.proven = true;
     assert_eq!(left(&decided(&proven, &standing)), Outcome::Unexplained, "it was ready as it is hardened");
     let elsewhere = failing(TRIES, "connect ECONNREFUSED 10.0.0.1:5432");
     assert_eq!(left(&decided(&elsewhere, &standing)), Outcome::Unexplained);

@@ -170,18 +170,18 @@ fn a_pod_that_runs_and_is_never_ready_fails_in_time() {
     };
     let mut pods = Pods::default();
     assert!(apply(&mut pods, &running(false, "00:01")).is_none(), "not yet");
-    assert_eq!(unready(&mut pods, 69), [], "five seconds until it began, five that its probe takes, sixty");
+    assert_eq!(unready(&mut pods, 69), [] as [bool; 0], "five seconds until it began, five that its probe takes, sixty");
     let found = pods.unready(start + 70, |_| 60);
     assert_eq!((found.len(), found[0].death().reason), (1, "NeverReady"));
     assert!(pods.current("u", 0).expect("known").fails);
     apply(&mut pods, &running(false, "00:01"));
-    assert_eq!(unready(&mut pods, 99), [], "looked at already");
+    assert_eq!(unready(&mut pods, 99), [] as [bool; 0], "looked at already");
     assert_eq!(unready(&mut pods, 100), [false], "and once more");
     apply(&mut pods, &running(true, "02:00"));
-    assert_eq!(unready(&mut pods, 1000), []);
+    assert_eq!(unready(&mut pods, 1000), [] as [bool; 0]);
     assert!(!pods.current("u", 0).expect("known").fails);
     apply(&mut pods, &running(false, "03:00"));
-    assert_eq!(unready(&mut pods, 2000), [], "it was ready");
+    assert_eq!(unready(&mut pods, 2000), [] as [bool; 0], "it was ready");
     // Another one like it: whatever it waits for, hardening is not it.
     let mut other = running(false, "00:01");
     other["metadata"]["uid"] = json!("other");
@@ -195,7 +195,7 @@ fn a_pod_that_runs_and_is_never_ready_fails_in_time() {
     silent["spec"]["containers"][0]["readinessProbe"] = Value::Null;
     let mut pods = Pods::default();
     apply(&mut pods, &silent);
-    assert_eq!(unready(&mut pods, 2000), []);
+    assert_eq!(unready(&mut pods, 2000), [] as [bool; 0]);
 }
 
 #[test]

@@ -165,6 +165,8 @@ impl Run {
         let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
         let template = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
         self.api.merge(&self.deployment, &template).await.expect("a restarted Deployment");
+        // Until then the old pod is on its way out.
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
 
