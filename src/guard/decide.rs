@@ -83,9 +83,8 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
             leave(Outcome::Known, Help::None, None)
         };
     }
-    let is_trial = !failure.proven
-        && failure.restarts >= TRIES
-        && may_be_hardening(&failure.death(), standing.applied);
+    let is_trial =
+        !failure.proven && failure.restarts >= TRIES && may_be_hardening(&failure.death(), standing.applied);
     if (cause == Cause::Unexplained && !is_trial) || (cause == Cause::NeverReady && failure.proven) {
         return leave(Outcome::Unexplained, Help::None, None);
     }
@@ -105,8 +104,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         floor: standing.floor,
         known: in_force.map_or(&nothing, |learnt| &learnt.spec),
     };
-    let step =
-        if cause == Cause::Unexplained { rung(&trouble) } else { remedy(&trouble, &standing.policy) };
+    let step = if cause == Cause::Unexplained { rung(&trouble) } else { remedy(&trouble, &standing.policy) };
     let told = |rest: &str| Some(format!("container {}: {}: {rest}", failure.container, cause.as_text()));
     let Some(step) = step else {
         let note = told("nothing is left that policy allows and that might help");

@@ -76,9 +76,7 @@ pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
         // Less hardening gives no memory.
         Cause::OutOfMemory => return memory(trouble, policy),
         Cause::ReadOnly => home(trouble).or_else(|| path(trouble, policy)),
-        Cause::Permission => {
-            user(trouble).or_else(|| home(trouble)).or_else(|| path(trouble, policy))
-        }
+        Cause::Permission => user(trouble).or_else(|| home(trouble)).or_else(|| path(trouble, policy)),
         Cause::Ownership => path(trouble, policy),
         Cause::NamedUser | Cause::RootImage | Cause::UnknownUser => user(trouble),
         Cause::LowPort | Cause::FileCapability => capability(trouble, policy),
@@ -162,7 +160,8 @@ pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy
     let lowered_by = known.evidence.iter().rev().find(|line| line.contains(LOWERED_TO));
     let in_vain = lowered_by.is_some_and(|line| line.contains(Cause::ReadOnly.as_text()));
     let room = known.round.saturating_add(2) < rounds;
-    (lowered && !in_vain && room && known.user.is_none() && is_uid(image_user)).then_some(Remedy::Climb(image_user))
+    (lowered && !in_vain && room && known.user.is_none() && is_uid(image_user))
+        .then_some(Remedy::Climb(image_user))
 }
 
 /// Whether it is a uid, and not root's.

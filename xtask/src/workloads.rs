@@ -15,8 +15,7 @@ const PAGE: &str = "docs/workloads.md";
 const RESULTS: &str = "target/workloads";
 
 /// The ways in which a workload is run, as in `tests/node/running/way.rs`.
-const WAYS: [&str; 8] =
-    ["unmodified", "naive", "safe", "isolated", "full", "built-in", "suggest", "heal"];
+const WAYS: [&str; 8] = ["unmodified", "naive", "safe", "isolated", "full", "built-in", "suggest", "heal"];
 
 /// How much of it.
 #[derive(Debug, clap::Args)]

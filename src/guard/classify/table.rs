@@ -38,8 +38,7 @@ pub(super) enum Path {
     Inside,
 }
 
-const DENIED: &[&str] =
-    &[
+const DENIED: &[&str] = &[
     "permission denied",
     "eacces",
     "permissiondenied",

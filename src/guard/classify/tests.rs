@@ -307,13 +307,33 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
     ("chroot", Cause::SetUser, None, "chroot: cannot change root directory to '/': Operation not permitted"),
     ("sshd", Cause::SetUser, None, "chroot(\"/run/sshd\"): Operation not permitted [preauth]"),
     ("postfix", Cause::SetUser, None, "fatal: set_eugid: euid 0: Operation not permitted"),
-    ("supervisor", Cause::SetUser, None, "Error: Can't drop privilege as nonroot user\nFor help, use /usr/bin/supervisord -h"),
-    ("vsftpd", Cause::SetUser, None, "500 OOPS: vsftpd: must be started as root (see run_as_launching_user option)"),
+    (
+        "supervisor",
+        Cause::SetUser,
+        None,
+        "Error: Can't drop privilege as nonroot user\nFor help, use /usr/bin/supervisord -h",
+    ),
+    (
+        "vsftpd",
+        Cause::SetUser,
+        None,
+        "500 OOPS: vsftpd: must be started as root (see run_as_launching_user option)",
+    ),
     ("postfix", Cause::SetUser, None, "postfix: fatal: the postfix command is reserved for the superuser"),
     ("daemon", Cause::SetUser, None, "exampled: this program requires root privileges"),
     // No name for the uid.
-    ("python, home", Cause::UnknownUser, None, "    pwd.getpwuid(os.getuid())\nKeyError: 'getpwuid(): uid not found: 65532'"),
-    ("initdb", Cause::UnknownUser, None, "initdb: error: could not look up effective user ID 65532: user does not exist"),
+    (
+        "python, home",
+        Cause::UnknownUser,
+        None,
+        "    pwd.getpwuid(os.getuid())\nKeyError: 'getpwuid(): uid not found: 65532'",
+    ),
+    (
+        "initdb",
+        Cause::UnknownUser,
+        None,
+        "initdb: error: could not look up effective user ID 65532: user does not exist",
+    ),
     ("ssh", Cause::UnknownUser, None, "No user exists for uid 65532"),
     ("go, home", Cause::UnknownUser, None, "panic: user: unknown userid 65532"),
     // Node makes directories below one that is read-only.
@@ -484,7 +504,10 @@ fn what_may_be_hardening_though_nothing_explains_it() {
     let death = |reason, exit_code, message| Death { reason, exit_code, signal: None, message };
     let may_be = |death: &Death<'_>| may_be_hardening(death, RuleSet::all());
     assert!(may_be(&death("Error", Some(1), "cannot start")));
-    assert!(!may_be_hardening(&death("Error", Some(1), "cannot start"), RuleSet::default()), "nothing was taken");
+    assert!(
+        !may_be_hardening(&death("Error", Some(1), "cannot start"), RuleSet::default()),
+        "nothing was taken"
+    );
     assert!(!may_be(&death("Error", Some(1), "dial tcp 10.0.0.1:5432: connect: connection refused")));
     assert!(!may_be(&death("Error", Some(1), "getaddrinfo ENOTFOUND db")));
     assert!(!may_be(&death("OOMKilled", Some(137), "")));

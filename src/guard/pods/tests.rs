@@ -157,12 +157,12 @@ fn for_how_long_a_pod_was_ready() {
 fn a_pod_that_runs_and_is_never_ready_fails_in_time() {
     let start = 1_798_761_600;
     let running = |ready: bool, since: &str| {
-        let mut pod = pod(&json!({"state": {"running": {"startedAt": "2027-01-01T00:00:05Z"}}, "ready": ready}));
+        let mut pod =
+            pod(&json!({"state": {"running": {"startedAt": "2027-01-01T00:00:05Z"}}, "ready": ready}));
         pod["spec"]["containers"][0]["readinessProbe"] =
             json!({"exec": {}, "initialDelaySeconds": 3, "periodSeconds": 2, "failureThreshold": 1});
         let status = if ready { "True" } else { "False" };
-        pod["status"]["conditions"] =
-            json!([{"type": "Ready", "status": status, "lastTransitionTime": format!("2027-01-01T00:{since}Z")}]);
+        pod["status"]["conditions"] = json!([{"type": "Ready", "status": status, "lastTransitionTime": format!("2027-01-01T00:{since}Z")}]);
         pod
     };
     let unready = |pods: &mut Pods, at: i64| {
@@ -170,7 +170,11 @@ fn a_pod_that_runs_and_is_never_ready_fails_in_time() {
     };
     let mut pods = Pods::default();
     assert!(apply(&mut pods, &running(false, "00:01")).is_none(), "not yet");
-    assert_eq!(unready(&mut pods, 69), [] as [bool; 0], "five seconds until it began, five that its probe takes, sixty");
+    assert_eq!(
+        unready(&mut pods, 69),
+        [] as [bool; 0],
+        "five seconds until it began, five that its probe takes, sixty"
+    );
     let found = pods.unready(start + 70, |_| 60);
     assert_eq!((found.len(), found[0].death().reason), (1, "NeverReady"));
     assert!(pods.current("u", 0).expect("known").fails);

@@ -134,7 +134,8 @@ fn the_way_back_up_is_tried_once() {
     assert_eq!(climb(&known, 999, 6), None, "it was no help");
     assert_eq!(climb(&ProfileSpec::default(), 999, 6), None, "it stands there already");
     let lowered_by = |cause: Cause| {
-        let evidence = vec![format!("2027-01-31, w: {}; {}", cause.as_text(), Remedy::Posture(Posture::Isolated))];
+        let evidence =
+            vec![format!("2027-01-31, w: {}; {}", cause.as_text(), Remedy::Posture(Posture::Isolated))];
         ProfileSpec { posture: Some(Posture::Isolated), evidence, ..ProfileSpec::default() }
     };
     assert_eq!(climb(&lowered_by(Cause::Permission), 999, 6), Some(Remedy::Climb(999)));

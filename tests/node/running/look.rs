@@ -65,7 +65,8 @@ impl Look {
         let here: BTreeSet<String> = staying.iter().map(|pod| uid(pod)).collect();
         self.ready_went |= self.ready.iter().any(|ready| !here.contains(ready));
         self.ready.retain(|ready| here.contains(ready));
-        let Some(pod) = staying.into_iter().max_by_key(|pod| pod["metadata"]["creationTimestamp"].to_string())
+        let Some(pod) =
+            staying.into_iter().max_by_key(|pod| pod["metadata"]["creationTimestamp"].to_string())
         else {
             return State::Waiting("there is no pod".to_owned());
         };

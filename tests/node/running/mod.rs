@@ -83,7 +83,11 @@ async fn prepare(fixture: &Fixture, ways: &[Way]) {
         let path = format!("{POLICIES}/{}", way.namespace());
         until_ok("the policy is in force", async || {
             let policy = api.get(&path).await.map_err(|refused| refused.message)?.object;
-            if policy["status"]["conditions"][0]["status"] == "True" { Ok(()) } else { Err(policy.to_string()) }
+            if policy["status"]["conditions"][0]["status"] == "True" {
+                Ok(())
+            } else {
+                Err(policy.to_string())
+            }
         })
         .await;
     }

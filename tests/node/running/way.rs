@@ -68,11 +68,8 @@ impl Way {
     pub(crate) fn policy(self) -> Value {
         let posture = |posture: &str| json!({"unknown": posture, "floor": posture});
         // There are more workloads than a namespace's own limits are made for.
-        let guard = |mode: &str| {
-            json!({"mode": mode, "rounds": 6, "namespaceLimit": 10_000, "clusterLimit": 10_000, "unreadySeconds": 15})
-        };
-        let mut spec =
-            json!({"selector": {"namespaces": [self.namespace()]}, "guard": {"mode": "off"}});
+        let guard = |mode: &str| json!({"mode": mode, "rounds": 6, "namespaceLimit": 10_000, "clusterLimit": 10_000, "unreadySeconds": 15});
+        let mut spec = json!({"selector": {"namespaces": [self.namespace()]}, "guard": {"mode": "off"}});
         match self {
             Self::Unmodified | Self::Naive => spec["preset"] = json!("observe"),
             Self::Safe => spec["posture"] = posture("safe"),
@@ -98,8 +95,7 @@ impl Way {
 
     /// A Deployment as its author wrote it.
     pub(crate) fn deployment(self, name: &str, file: &File) -> Value {
-        let ports: Vec<Value> =
-            file.config.ports.iter().map(|port| json!({"containerPort": port})).collect();
+        let ports: Vec<Value> = file.config.ports.iter().map(|port| json!({"containerPort": port})).collect();
         let mut spec = json!({
             "terminationGracePeriodSeconds": 1,
             "containers": [{

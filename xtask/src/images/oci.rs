@@ -66,11 +66,16 @@ impl Image<'_> {
         let manifest =
             json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers});
         let manifest = blob(&blobs, media_type, &manifest)?;
-        let manifests: Vec<Value> = self.names.iter().map(|name| {
-            let mut named = manifest.clone();
-            named["annotations"] = json!({"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name});
-            named
-        }).collect();
+        let manifests: Vec<Value> = self
+            .names
+            .iter()
+            .map(|name| {
+                let mut named = manifest.clone();
+                named["annotations"] =
+                    json!({"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name});
+                named
+            })
+            .collect();
         let write = |name: &str, value: &Value| {
             let file = folder.join(name);
             std::fs::write(&file, value.to_string())

@@ -61,7 +61,8 @@ pub(crate) fn archives(workloads: &BTreeMap<String, File>) -> Result<Vec<PathBuf
     packages::need(PACKAGES)?;
     let base = Base::new(&images.join(format!("workloads-base-{base_key}")))?;
     if !base_target.is_file() {
-        let image = Image { names: &["localhost/workloads/base:1"], config: json!({}), layers: &[&base.layer] };
+        let image =
+            Image { names: &["localhost/workloads/base:1"], config: json!({}), layers: &[&base.layer] };
         whole(&base_target, |unfinished| image.save(&base.folder, &[&base.layer], unfinished))?;
     }
     base.update()?;
@@ -164,11 +165,8 @@ fn make(base: &Base, name: &str, workload: &File, target: &Path) -> Result<()> {
     }
     let layer = Layer::of(&work.join("layer.tar"))?;
     let ours = format!("localhost/workloads/{name}:1");
-    let image = Image {
-        names: &[&workload.image, &ours],
-        config: config(workload),
-        layers: &[&base.layer, &layer],
-    };
+    let image =
+        Image { names: &[&workload.image, &ours], config: config(workload), layers: &[&base.layer, &layer] };
     whole(target, |unfinished| image.save(&work, &[&layer], unfinished))?;
     remove(&work)
 }

@@ -53,7 +53,8 @@ fn text(found: &Found, names: &[String]) -> String {
     let _ = writeln!(text, "| workload | {} |", WAYS.map(|way| format!("`{way}`")).join(" | "));
     let _ = writeln!(text, "| --- |{}", " --- |".repeat(WAYS.len()));
     for name in names {
-        let cells = WAYS.map(|way| found.get(&(name.clone(), way)).map_or_else(String::new, |it| cell(way, it)));
+        let cells =
+            WAYS.map(|way| found.get(&(name.clone(), way)).map_or_else(String::new, |it| cell(way, it)));
         let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
     }
     for (way, title) in [
