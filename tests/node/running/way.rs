@@ -25,15 +25,16 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// What is asked first is done first.
     pub(crate) const ALL: [Self; 8] = [
         Self::Unmodified,
-        Self::Naive,
-        Self::Safe,
-        Self::Isolated,
-        Self::Full,
         Self::BuiltIn,
-        Self::Suggest,
         Self::Heal,
+        Self::Isolated,
+        Self::Suggest,
+        Self::Naive,
+        Self::Full,
+        Self::Safe,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
