@@ -2,11 +2,13 @@
 
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::generate::parts;
+use crate::images::workloads::File;
 use crate::{assets, images, node, run, test};
 
 const PAGE: &str = "docs/workloads.md";
@@ -28,6 +30,9 @@ pub(crate) struct Args {
     /// Also what is known already
     #[arg(long)]
     again: bool,
+    /// Run nothing: the table of what is known
+    #[arg(long)]
+    table: bool,
     /// Print the table, and leave docs/workloads.md as it is
     #[arg(long)]
     print: bool,
@@ -37,9 +42,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let Some(reason) = node::missing() {
-        bail!("{reason}");
-    }
     let mut workloads = images::workloads::all()?;
     if let Some(unknown) = args.names.iter().find(|name| !workloads.contains_key(*name)) {
         bail!("there is no tests/workloads/{unknown}.yaml");
@@ -48,23 +50,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     workloads.retain(|name, _| args.names.is_empty() || args.names.contains(name));
     let results = run::root().join(RESULTS);
     std::fs::create_dir_all(&results).with_context(|| format!("cannot make {}", results.display()))?;
-    if args.again {
-        forget(&results, &workloads.keys().collect::<Vec<_>>(), &args.ways)?;
+    if !args.table {
+        find_out(args, &workloads, &results)?;
     }
-    // What needs the network comes first.
-    let of_workloads = images::workloads::archives(&workloads)?;
-    let mut archives = node::archives()?;
-    archives.extend(of_workloads);
-    let mut command = run::cargo(&test::NODE_TESTS);
-    command
-        .args(["running::", "--nocapture"])
-        .env(assets::VARIABLE, node::folders()?)
-        .env(node::IMAGES, assets::path_list(archives)?)
-        .env("WORKLOADS_RESULTS", &results)
-        .env("WORKLOADS_NAMES", args.names.join(","))
-        .env("WORKLOADS_WAYS", args.ways.join(","))
-        .env("WORKLOADS_AT_ONCE", args.at_once.max(1).to_string());
-    run::check(&mut command)?;
     let table = table::write(&results, &all)?;
     if args.print {
         println!("\n{table}");
@@ -75,8 +63,32 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn forget(results: &Path, names: &[&String], ways: &[String]) -> Result<()> {
-    for name in names {
+/// Runs what is not known yet.
+fn find_out(args: &Args, workloads: &BTreeMap<String, File>, results: &Path) -> Result<()> {
+    if let Some(reason) = node::missing() {
+        bail!("{reason}");
+    }
+    if args.again {
+        forget(results, workloads, &args.ways)?;
+    }
+    // What needs the network comes first.
+    let of_workloads = images::workloads::archives(workloads)?;
+    let mut archives = node::archives()?;
+    archives.extend(of_workloads);
+    let mut command = run::cargo(&test::NODE_TESTS);
+    command
+        .args(["running::", "--nocapture"])
+        .env(assets::VARIABLE, node::folders()?)
+        .env(node::IMAGES, assets::path_list(archives)?)
+        .env("WORKLOADS_RESULTS", results)
+        .env("WORKLOADS_NAMES", args.names.join(","))
+        .env("WORKLOADS_WAYS", args.ways.join(","))
+        .env("WORKLOADS_AT_ONCE", args.at_once.max(1).to_string());
+    run::check(&mut command)
+}
+
+fn forget(results: &Path, workloads: &BTreeMap<String, File>, ways: &[String]) -> Result<()> {
+    for name in workloads.keys() {
         for way in WAYS.iter().filter(|way| ways.is_empty() || ways.iter().any(|other| other == *way)) {
             let file = results.join(name).join(format!("{way}.json"));
             match std::fs::remove_file(&file) {
