@@ -145,7 +145,9 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let rows = TABLE.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
     let rows: Vec<&Row> = rows.collect();
     let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
-    let last = message.lines().rev().find_map(fits)?;
+    let lines: Vec<&str> = message.lines().collect();
+    let at = lines.iter().rposition(|line| fits(line).is_some())?;
+    let last = fits(lines[at])?;
     let cause = last.cause;
     // What was said first may name the directory, and what was said last only the cause.
     let directory = message.lines().rev().find_map(|line| {
@@ -157,6 +159,9 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let apart = || message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
     let inside = last.path == Path::Inside;
     let directory = directory.or_else(|| path::directory(apart().filter(|_| inside)?, 0, 0));
+    // Others say the cause, and on the next line of what.
+    let next = || lines.get(at + 1).filter(|_| inside && !path::is_named(lines[at]));
+    let directory = directory.or_else(|| path::directory(next()?, 0, 0));
     Some(Explained { cause, directory })
 }
 

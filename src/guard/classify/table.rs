@@ -68,6 +68,13 @@ const BECOME: &[&str] = &[
     "only root",
     "for the superuser",
     "drop privilege",
+    // Said without the system's own words.
+    "set real group id",
+    "set real user id",
+    "set effective group id",
+    "set effective user id",
+    "cannot setgid",
+    "cannot setuid",
 ];
 const NAMELESS: &[&str] = &[
     "uid not found",

@@ -321,6 +321,26 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
     ),
     ("postfix", Cause::SetUser, None, "postfix: fatal: the postfix command is reserved for the superuser"),
     ("daemon", Cause::SetUser, None, "exampled: this program requires root privileges"),
+    ("slapd", Cause::SetUser, None, "6b0b31bd.2d6f6b30 0x7fd743e7a200 Could not set real group id to 101"),
+    (
+        "privoxy",
+        Cause::SetUser,
+        None,
+        "2026-11-28 19:55:31.780 7fbac9d34080 Fatal error: Cannot setgid(): Insufficient permissions.",
+    ),
+    // The cause on one line, and of what on the next.
+    (
+        "mariadb",
+        Cause::ReadOnly,
+        Some("/run/mysqld"),
+        "[ERROR] Can't start server : Bind on unix socket: Read-only file system\n[ERROR] Do you already have another server running on socket: /run/mysqld/mysqld.sock ?\n[ERROR] Aborting",
+    ),
+    (
+        "beanstalkd",
+        Cause::Permission,
+        Some("/data"),
+        "beanstalkd: file.c:123 in open: Permission denied\nbeanstalkd: serv.c:24 in srv_acquire_wal: failed to lock wal dir /data",
+    ),
     // No name for the uid.
     (
         "python, home",

@@ -22,6 +22,8 @@ const LONGEST_GUARDED: Duration = Duration::from_secs(360);
 const STEP_WITHIN: Duration = Duration::from_secs(50);
 /// In so long a time it is seen that an image may go back up.
 const CLIMB_WITHIN: Duration = Duration::from_secs(18);
+/// In so long a time every replica knows a profile.
+const KNOWN_WITHIN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(500);
 
 const PROFILES: &str = "/apis/pod-hardener.dev/v1alpha1/imageprofiles";
@@ -104,7 +106,8 @@ impl Run {
             }
             if let Some((since, outcome)) = low.take() {
                 if stepped {
-                    // It counts for pods to come.
+                    // It counts for pods to come, once every replica knows it.
+                    tokio::time::sleep(KNOWN_WITHIN).await;
                     self.restart().await;
                 } else if since.elapsed() > CLIMB_WITHIN {
                     return outcome;
@@ -154,8 +157,7 @@ impl Run {
         let Some(name) = waiting.and_then(|profile| profile["metadata"]["name"].as_str()) else { return };
         let approved = json!({"spec": {"approved": true}});
         self.api.merge(&format!("{PROFILES}/{name}"), &approved).await.expect("an approved profile");
-        // Until then every replica knows it.
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(KNOWN_WITHIN).await;
         self.restart().await;
     }
 
