@@ -21,8 +21,12 @@ labels! {
         NamedUser = "non-numeric-user",
         /// The image starts as root, and the kubelet was told to start no root.
         RootImage = "root-image",
+        /// Its uid has no name in the image, and it looked for one.
+        UnknownUser = "unknown-user",
         /// It ended as if all were well, or without a word.
         Silent = "silent",
+        /// It runs, and its probe has never found it ready.
+        NeverReady = "never-ready",
         /// It needed more memory than its limit.
         OutOfMemory = "out-of-memory",
         /// Nothing that was said tells why; or hardening cannot have been it.
@@ -37,6 +41,8 @@ labels! {
         Path = "writable-path",
         /// The image's own user.
         User = "user",
+        /// Another HOME.
+        Home = "home",
         /// A capability.
         Capability = "capability",
         /// A higher memory limit.
@@ -101,7 +107,9 @@ impl Cause {
             Self::FileCapability => "its program has capabilities that it may not have",
             Self::NamedUser => "its image names its user by name",
             Self::RootImage => "its image starts as root",
+            Self::UnknownUser => "its uid has no name in its image",
             Self::Silent => "it ends without a word",
+            Self::NeverReady => "it runs and is never ready",
             Self::OutOfMemory => "it ran out of memory",
             Self::Unexplained => "unexplained",
         }

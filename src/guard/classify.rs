@@ -43,6 +43,33 @@ impl Explained {
     }
 }
 
+/// The reason that stands for a container that runs and was never ready: the guard's own word.
+pub(super) const NEVER_READY: &str = "NeverReady";
+
+/// Without these rules a container is as its image makes it.
+const LOWERED: [RuleId; 3] =
+    [RuleId::run_as_non_root, RuleId::capabilities, RuleId::read_only_root_filesystem];
+
+/// Words that name another cause: somebody else does not answer, or is not to be found.
+const ELSEWHERE: [&str; 16] = [
+    "connection refused",
+    "connection reset",
+    "connection timed out",
+    "econnrefused",
+    "etimedout",
+    "enotfound",
+    "eai_again",
+    "no such host",
+    "no route to host",
+    "host is unreachable",
+    "name resolution",
+    "name or service not known",
+    "unknown host",
+    "i/o timeout",
+    "deadline exceeded",
+    "address already in use",
+];
+
 /// Reasons with which a runtime says that the program itself could not be started.
 const NOT_STARTED: [&str; 5] =
     ["StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "PostStartHookError"];
@@ -64,17 +91,29 @@ pub fn classify(death: &Death<'_>, applied: RuleSet) -> Explained {
         };
         return only_by(cause, &[RuleId::run_as_non_root], applied);
     }
+    if death.reason == NEVER_READY {
+        return only_by(Cause::NeverReady, &LOWERED, applied);
+    }
     if let Some(explained) = by_message(tail(death.message), applied) {
         // A program that its user may not even read is helped by no writable directory.
         let started = !NOT_STARTED.contains(&death.reason);
         return Explained { directory: explained.directory.filter(|_| started), ..explained };
     }
     if is_silent(death) {
-        const LOWERED: [RuleId; 3] =
-            [RuleId::run_as_non_root, RuleId::capabilities, RuleId::read_only_root_filesystem];
         return only_by(Cause::Silent, &LOWERED, applied);
     }
     Explained::of(Cause::Unexplained)
+}
+
+/// Whether hardening may have brought about an end that nothing explains: something was taken from the container, and
+/// it does not name another cause.
+#[must_use]
+pub fn may_be_hardening(death: &Death<'_>, applied: RuleSet) -> bool {
+    let lower = tail(death.message).to_ascii_lowercase();
+    let ended = death.exit_code.is_some() && death.reason != "OOMKilled";
+    ended
+        && LOWERED.iter().any(|rule| applied.contains(*rule))
+        && !ELSEWHERE.iter().any(|word| lower.contains(word))
 }
 
 fn only_by(cause: Cause, by: &[RuleId], applied: RuleSet) -> Explained {
@@ -106,7 +145,9 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let rows = TABLE.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
     let rows: Vec<&Row> = rows.collect();
     let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
-    let last = message.lines().rev().find_map(fits)?;
+    let lines: Vec<&str> = message.lines().collect();
+    let at = lines.iter().rposition(|line| fits(line).is_some())?;
+    let last = fits(lines[at])?;
     let cause = last.cause;
     // What was said first may name the directory, and what was said last only the cause.
     let directory = message.lines().rev().find_map(|line| {
@@ -118,6 +159,9 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let apart = || message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
     let inside = last.path == Path::Inside;
     let directory = directory.or_else(|| path::directory(apart().filter(|_| inside)?, 0, 0));
+    // Others say the cause, and on the next line of what.
+    let next = || lines.get(at + 1).filter(|_| inside && !path::is_named(lines[at]));
+    let directory = directory.or_else(|| path::directory(next()?, 0, 0));
     Some(Explained { cause, directory })
 }
 

@@ -1,10 +1,10 @@
 //! What to do about a failure, given all that is known of it.
 
-use super::classify::classify;
+use super::classify::{classify, may_be_hardening};
 use super::examine::Standing;
 use super::learnt;
 use super::pods::Failure;
-use super::remedy::{Remedy, Trouble, climb, remedy};
+use super::remedy::{Remedy, Trouble, climb, remedy, rung};
 use super::{Cause, GuardMode, GuardPolicy, Help, Outcome};
 use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec};
 use crate::sources::Learnt;
@@ -12,6 +12,9 @@ use crate::sources::Learnt;
 /// How long it takes at most until every replica knows a profile, in seconds: pods that were created earlier may have
 /// been hardened without it.
 pub(crate) const SETTLE: i64 = 3;
+
+/// What ends so often without an explanation, and was never seen ready as it is hardened, is tried with less of it.
+const TRIES: i32 = 3;
 
 /// All that a decision depends on.
 #[derive(Debug)]
@@ -80,7 +83,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
             leave(Outcome::Known, Help::None, None)
         };
     }
-    if cause == Cause::Unexplained {
+    let is_trial =
+        !failure.proven && failure.restarts >= TRIES && may_be_hardening(&failure.death(), standing.applied);
+    if (cause == Cause::Unexplained && !is_trial) || (cause == Cause::NeverReady && failure.proven) {
         return leave(Outcome::Unexplained, Help::None, None);
     }
     if cause == Cause::Silent && failure.restarts == 0 && failure.is_started_again() {
@@ -88,20 +93,18 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     }
     let nothing = ProfileSpec::default();
     let mounts: Vec<&str> = standing.mounts.iter().map(String::as_str).collect();
-    let step = remedy(
-        &Trouble {
-            cause,
-            directory: explained.directory.as_deref(),
-            image_user: situation.image_user,
-            mounts: &mounts,
-            user: failure.user,
-            memory: failure.memory.as_deref(),
-            posture: standing.posture,
-            floor: standing.floor,
-            known: in_force.map_or(&nothing, |learnt| &learnt.spec),
-        },
-        &standing.policy,
-    );
+    let trouble = Trouble {
+        cause,
+        directory: explained.directory.as_deref(),
+        image_user: situation.image_user,
+        mounts: &mounts,
+        user: failure.user,
+        memory: failure.memory.as_deref(),
+        posture: standing.posture,
+        floor: standing.floor,
+        known: in_force.map_or(&nothing, |learnt| &learnt.spec),
+    };
+    let step = if cause == Cause::Unexplained { rung(&trouble) } else { remedy(&trouble, &standing.policy) };
     let told = |rest: &str| Some(format!("container {}: {}: {rest}", failure.container, cause.as_text()));
     let Some(step) = step else {
         let note = told("nothing is left that policy allows and that might help");

@@ -5,7 +5,7 @@
 //! - [`examine`]: what was done to the container, by its workload's template
 //! - [`decide`]: what to do, given all of these
 //! - [`learnt`]: the ImageProfile that a step is written down as, for one namespace and image
-//! - [`pods`], [`readiness`], [`users`]: what is known of pods, bounded
+//! - [`pods`], [`readiness`], [`users`], [`proven`]: what is known of pods, bounded
 //! - [`breaker`]: how much the guard may do, and how fast
 //! - [`approve`]: what an administrator does about a suggestion
 //! - [`run`]: the cluster around all of these; the rest knows none, nor a clock
@@ -19,6 +19,7 @@ pub mod examine;
 pub mod learnt;
 pub mod pods;
 mod policy;
+pub mod proven;
 pub mod readiness;
 pub mod remedy;
 pub(crate) mod run;

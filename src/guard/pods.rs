@@ -3,19 +3,27 @@
 
 mod read;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::classify::{Death, tail};
+use super::proven::{Proven, mark};
 use super::readiness::Readiness;
 use super::users::{self, Users};
 use crate::annotation::HARDENED;
 use read::seconds;
+use read::{Container, End};
 pub use read::{Read, Spec, Status};
 
 /// So many pods are remembered. Of others it is not known whether they were ready, so they are never evicted.
 const MOST: usize = 20_000;
+
+/// A pod that is still not ready is looked at again after so many seconds.
+const AGAIN: i64 = 30;
+
+/// What was ready for so many seconds without being asked runs.
+const LONG: i64 = 30;
 
 /// A hardened pod that fails, and how.
 #[derive(Debug, Clone)]
@@ -42,6 +50,8 @@ pub struct Failure {
     pub memory: Option<String>,
     /// How often it was started again.
     pub restarts: i32,
+    /// Whether one like it was ready before: then nothing is tried without a cause.
+    pub proven: bool,
     /// Whether the kubelet starts it again when it ends.
     started_again: bool,
     reason: String,
@@ -74,6 +84,17 @@ struct Tracked {
     fails: bool,
 }
 
+/// A pod that runs and was never ready.
+#[derive(Debug)]
+struct Unready {
+    /// From when on it could have been ready.
+    since: i64,
+    /// When it is to be looked at again.
+    next: i64,
+    mark: u64,
+    failure: Failure,
+}
+
 /// A pod as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Current {
@@ -81,7 +102,7 @@ pub struct Current {
     pub longest_ready: i64,
     /// Which version of it that was.
     pub resource_version: String,
-    /// Whether one of its containers has come to its end, and was not started again yet.
+    /// Whether one of its containers has come to its end, and was not started again yet; or runs, and was never ready.
     pub fails: bool,
 }
 
@@ -90,6 +111,8 @@ pub struct Current {
 pub struct Pods {
     tracked: HashMap<Box<str>, Tracked>,
     listed: HashSet<Box<str>>,
+    unready: BTreeMap<Box<str>, Unready>,
+    proven: Proven,
 }
 
 impl Pods {
@@ -102,11 +125,28 @@ impl Pods {
     pub fn listed(&mut self) {
         let listed = std::mem::take(&mut self.listed);
         self.tracked.retain(|uid, _| listed.contains(uid));
+        self.unready.retain(|uid, _| listed.contains(uid));
     }
 
     /// A pod is gone.
     pub fn delete(&mut self, pod: &Read) {
-        self.tracked.remove(pod.metadata.uid.as_deref().unwrap_or_default());
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        self.tracked.remove(uid);
+        self.unready.remove(uid);
+    }
+
+    /// Those that run for so long, and were never ready; `patience` says for each namespace how long that is.
+    pub fn unready(&mut self, now: i64, patience: impl Fn(&str) -> i64) -> Vec<Failure> {
+        let mut found = Vec::new();
+        for waiting in self.unready.values_mut() {
+            let due = waiting.since.saturating_add(patience(&waiting.failure.namespace)).max(waiting.next);
+            if now >= due {
+                waiting.next = now.saturating_add(AGAIN);
+                waiting.failure.proven = self.proven.holds(waiting.mark);
+                found.push(waiting.failure.clone());
+            }
+        }
+        found
     }
 
     /// Takes a pod that is new or has changed; the way in which it fails, unless that is known already.
@@ -129,10 +169,31 @@ impl Pods {
         let goes = pod.metadata.deletion_timestamp.is_some() || status.reason.is_some();
         let failing = pod.spec.failing(status).filter(|_| !goes);
         let mut tracked = self.tracked.get_mut(uid);
+        // Of one that is not tracked it is not known whether it was ready.
+        let (mut was_ready, mut longest) = (true, 0);
         if let Some(tracked) = &mut tracked {
             tracked.readiness.next(ready, listing);
             tracked.resource_version = pod.metadata.resource_version.as_deref().unwrap_or_default().into();
             tracked.fails = failing.is_some();
+            longest = tracked.readiness.longest(created);
+            was_ready = ready.is_some_and(|ready| ready.is) || longest > 0;
+        }
+        // Without a probe it is ready for the moment between its start and its end.
+        let asked = |container: &&Container| container.readiness_probe.is_some() || longest >= LONG;
+        for container in pod.spec.containers.iter().filter(|_| was_ready).filter(asked) {
+            self.proven.see(mark_of(pod, container));
+        }
+        let known = self.unready.remove(uid);
+        let unready = pod.spec.unready(status).filter(|_| !goes && !was_ready && failing.is_none());
+        if let Some((container, end, since)) = unready {
+            let failure = failure(pod, uid, created, hardened, container, &end);
+            let next = known.filter(|known| known.since == since).map_or(0, |known| known.next);
+            if let Some(tracked) = tracked {
+                tracked.fails = true;
+            }
+            let mark = mark_of(pod, container);
+            self.unready.insert(uid.into(), Unready { since, next, mark, failure });
+            return None;
         }
         let (container, end) = failing?;
         let number = end.number(container);
@@ -142,26 +203,8 @@ impl Pods {
             }
             tracked.looked_at = number;
         }
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let mut owners = pod.metadata.owner_references.iter().flatten();
-        Some(Failure {
-            namespace: text(&pod.metadata.namespace),
-            name: text(&pod.metadata.name),
-            uid: uid.to_owned(),
-            created,
-            owner: owners.find(|owner| owner.controller == Some(true)).cloned(),
-            hardened,
-            container: container.name.clone(),
-            digest: end.status.image_id.clone(),
-            user: pod.spec.user(container),
-            memory: container.resources.as_ref().and_then(|all| all.limits.as_ref()?.memory.clone()),
-            restarts: end.status.restart_count,
-            started_again: pod.spec.restart_policy.as_deref() != Some("Never"),
-            reason: end.reason.to_owned(),
-            exit_code: end.exit_code,
-            signal: end.signal,
-            message: tail(end.message).to_owned(),
-        })
+        let proven = self.proven.holds(mark_of(pod, container));
+        Some(Failure { proven, ..failure(pod, uid, created, hardened, container, &end) })
     }
 
     /// How a pod is, in seconds since 1970; `None` where that is not known.
@@ -188,10 +231,54 @@ impl Pods {
     }
 }
 
+fn failure(
+    pod: &Read,
+    uid: &str,
+    created: i64,
+    hardened: Vec<String>,
+    container: &Container,
+    end: &End<'_>,
+) -> Failure {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    Failure {
+        namespace: text(&pod.metadata.namespace),
+        name: text(&pod.metadata.name),
+        uid: uid.to_owned(),
+        created,
+        owner: owners.find(|owner| owner.controller == Some(true)).cloned(),
+        hardened,
+        container: container.name.clone(),
+        digest: end.status.image_id.clone(),
+        user: pod.spec.user(container),
+        memory: container.resources.as_ref().and_then(|all| all.limits.as_ref()?.memory.clone()),
+        restarts: end.status.restart_count,
+        proven: false,
+        started_again: pod.spec.restart_policy.as_deref() != Some("Never"),
+        reason: end.reason.to_owned(),
+        exit_code: end.exit_code,
+        signal: end.signal,
+        message: tail(end.message).to_owned(),
+    }
+}
+
+/// What stands for a container's image as it is hardened.
+fn mark_of(pod: &Read, container: &Container) -> u64 {
+    let annotations = pod.metadata.annotations.iter().flatten();
+    let values: Vec<&str> =
+        annotations.filter(|(key, _)| says_hardened(key)).map(|(_, value)| value.as_str()).collect();
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    mark(namespace, container.image.as_deref().unwrap_or_default(), &values)
+}
+
+fn says_hardened(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(_, name)| name == HARDENED)
+}
+
 /// The keys of the annotations by which a pod says that it was hardened.
 fn hardened(pod: &Read) -> Vec<String> {
     let keys = pod.metadata.annotations.iter().flatten().map(|(key, _)| key);
-    keys.filter(|key| key.split_once('/').is_some_and(|(_, name)| name == HARDENED)).cloned().collect()
+    keys.filter(|key| says_hardened(key)).cloned().collect()
 }
 
 fn see_users(pod: &Read, users: &mut Users) {

@@ -28,6 +28,10 @@ pub struct GuardPolicy {
     /// A pod that has been ready for so many seconds without a break is never evicted.
     #[schemars(range(min = 1, max = 86_400))]
     pub ready_seconds: u32,
+    /// A pod that runs for so many seconds and was never ready fails, where its image was never seen ready as it is
+    /// hardened. To that is added what its probe waits by itself.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub unready_seconds: u32,
     /// The highest memory limit that is given to what ran out of memory, a quantity. Empty: none is raised.
     pub memory_cap: String,
     /// So many steps and evictions may there be in a namespace in an hour; above it the guard stops there.
@@ -45,6 +49,7 @@ impl Default for GuardPolicy {
             // Causes appear one at a time: no workload of 44 measured ones had more than four.
             rounds: 6,
             ready_seconds: 30,
+            unready_seconds: 60,
             // Twice twice the default limit.
             memory_cap: "4Gi".to_owned(),
             namespace_limit: 20,
@@ -62,6 +67,7 @@ impl GuardPolicy {
         for (field, value, most) in [
             ("rounds", self.rounds, 20),
             ("readySeconds", self.ready_seconds, 86_400),
+            ("unreadySeconds", self.unready_seconds, 86_400),
             ("namespaceLimit", self.namespace_limit, 10_000),
             ("clusterLimit", self.cluster_limit, 10_000),
         ] {

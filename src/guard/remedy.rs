@@ -44,6 +44,8 @@ pub enum Remedy {
     Path(String),
     /// It runs as this uid, which is the image's own.
     User(i64),
+    /// Its HOME is one that it may write to.
+    Home,
     /// It keeps this capability.
     Capability(&'static str),
     /// Its memory limit is this quantity.
@@ -57,6 +59,12 @@ pub enum Remedy {
 /// The only capability that is ever given: who may listen on low ports can do no more.
 const CAPABILITY: &str = "NET_BIND_SERVICE";
 
+/// Where everybody may write. A uid without a name has `/` for its home.
+const HOME: (&str, &str) = ("HOME", "/tmp");
+
+/// So evidence says that an image went down.
+const LOWERED_TO: &str = "its posture is";
+
 /// Above the token and yet fine: programs write there, and mounts below a mount stay.
 const RUN: [&str; 2] = ["/run", "/var/run"];
 
@@ -67,14 +75,21 @@ pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
         Cause::Unexplained => return None,
         // Less hardening gives no memory.
         Cause::OutOfMemory => return memory(trouble, policy),
-        Cause::ReadOnly => path(trouble, policy),
-        Cause::Permission => user(trouble).or_else(|| path(trouble, policy)),
+        Cause::ReadOnly => home(trouble).or_else(|| path(trouble, policy)),
+        Cause::Permission => user(trouble).or_else(|| home(trouble)).or_else(|| path(trouble, policy)),
         Cause::Ownership => path(trouble, policy),
-        Cause::NamedUser | Cause::RootImage => user(trouble),
+        Cause::NamedUser | Cause::RootImage | Cause::UnknownUser => user(trouble),
         Cause::LowPort | Cause::FileCapability => capability(trouble, policy),
-        Cause::SetUser | Cause::Silent => None,
+        Cause::SetUser | Cause::Silent | Cause::NeverReady => None,
     };
     step.or_else(|| rung(trouble))
+}
+
+/// The home of a uid without a name is `/`: what is to be written there is something hidden, or stands there itself.
+fn home(trouble: &Trouble<'_>) -> Option<Remedy> {
+    let wanted = trouble.directory.is_some_and(|directory| directory == "/" || directory.starts_with("/."));
+    let known = trouble.known.environment.contains_key(HOME.0);
+    (wanted && !known && trouble.posture == Posture::Full).then_some(Remedy::Home)
 }
 
 fn path(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
@@ -126,7 +141,8 @@ fn memory(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
     below(now, &next).then_some(Remedy::Memory(next))
 }
 
-fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
+/// The next rung, as far as the floor.
+pub(super) fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
     // A pod that can have no user namespace may stand on another rung than its profile says.
     let next = match trouble.posture.min(trouble.known.posture.unwrap_or_default()) {
         Posture::Full => Posture::Isolated,
@@ -140,8 +156,12 @@ fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
 #[must_use]
 pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy> {
     let lowered = known.posture.is_some_and(|posture| posture != Posture::Full);
+    // A root file system that is read-only is so for every user.
+    let lowered_by = known.evidence.iter().rev().find(|line| line.contains(LOWERED_TO));
+    let in_vain = lowered_by.is_some_and(|line| line.contains(Cause::ReadOnly.as_text()));
     let room = known.round.saturating_add(2) < rounds;
-    (lowered && room && known.user.is_none() && is_uid(image_user)).then_some(Remedy::Climb(image_user))
+    (lowered && !in_vain && room && known.user.is_none() && is_uid(image_user))
+        .then_some(Remedy::Climb(image_user))
 }
 
 /// Whether it is a uid, and not root's.
@@ -156,6 +176,7 @@ impl Remedy {
         match self {
             Self::Path(_) => Help::Path,
             Self::User(_) | Self::Climb(_) => Help::User,
+            Self::Home => Help::Home,
             Self::Capability(_) => Help::Capability,
             Self::Memory(_) => Help::Memory,
             Self::Posture(_) => Help::Posture,
@@ -171,6 +192,7 @@ impl Remedy {
                 paths.iter().any(|entry| is_within(path, &entry.path))
             }
             Self::User(user) | Self::Climb(user) => facts.user == Some(*user),
+            Self::Home => facts.environment.contains_key(HOME.0),
             Self::Capability(name) => facts.capabilities.iter().any(|known| known == name),
             Self::Memory(memory) => facts.memory.as_deref() == Some(memory),
             Self::Posture(posture) => facts.posture.is_some_and(|known| known <= *posture),
@@ -189,6 +211,9 @@ impl Remedy {
             }
             Self::User(user) => facts.user = Some(*user),
             Self::Climb(user) => (facts.user, facts.posture) = (Some(*user), None),
+            Self::Home => {
+                facts.environment.insert(HOME.0.to_owned(), HOME.1.to_owned());
+            }
             Self::Capability(name) => {
                 if !self.is_in(facts) {
                     facts.capabilities.push((*name).to_owned());
@@ -206,9 +231,10 @@ impl std::fmt::Display for Remedy {
             Self::Path(path) => write!(f, "{path} is writable"),
             Self::User(user) => write!(f, "it runs as uid {user}, its image's own"),
             Self::Climb(user) => write!(f, "it runs as uid {user}, its image's own, and in posture full"),
+            Self::Home => write!(f, "its {} is {}", HOME.0, HOME.1),
             Self::Capability(name) => write!(f, "it keeps the capability {name}"),
             Self::Memory(memory) => write!(f, "its memory limit is {memory}"),
-            Self::Posture(posture) => write!(f, "its posture is {}", posture.as_str()),
+            Self::Posture(posture) => write!(f, "{LOWERED_TO} {}", posture.as_str()),
         }
     }
 }

@@ -341,7 +341,7 @@ mod tests {
         let limits = json!({"resources": {"limits": {"memory": "1Gi"}}});
         let unknown = [(OtherUser, High), (RootFilesystem, Medium), (Capabilities, Low)];
         assert_eq!(risks(Preset::Restricted, &of("shop:1", &limits)), unknown);
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &limits)), [(Untried, Low)]);
+        assert_eq!(risks(Preset::Restricted, &of("mongo:8", &limits)), [(Untried, Low)]);
         assert_eq!(risks(Preset::Observe, &of("shop:1", &json!({}))), []);
         assert_eq!(
             risks(Preset::Restricted, &of("nginx:1.29", &json!({}))),

@@ -51,6 +51,12 @@ impl Api {
         self.send(Method::PUT, path, Some(("application/json", object))).await
     }
 
+    /// Merges a part into an object.
+    #[allow(dead_code, reason = "the tests on a node do so")]
+    pub(crate) async fn merge(&self, path: &str, part: &Value) -> Answer {
+        self.send(Method::PATCH, path, Some(("application/merge-patch+json", part))).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
         self.send(Method::DELETE, path, Some(("application/json", &options))).await

@@ -98,7 +98,7 @@ fn right() -> Vec<Value> {
         json!({"rules": {"resources": {"sidecars": {"requests": {}, "limits": {}}}}}),
         json!({"rules": {"seccomp": {"mode": null}}, "exemptions": {"maxDays": null, "rules": null}}),
         json!({"posture": {"unknown": "isolated", "floor": "isolated"}}),
-        json!({"guard": {"mode": "heal", "rounds": 1, "readySeconds": 60, "memoryCap": "", "namespaceLimit": 1}}),
+        json!({"guard": {"mode": "heal", "rounds": 1, "readySeconds": 60, "unreadySeconds": 5, "memoryCap": "", "namespaceLimit": 1}}),
         json!({"posture": {"unknown": "safe", "persistentVolumes": "full"}}),
         json!({"preset": "enforced", "posture": {"unknown": "safe", "floor": "safe"}}),
         json!({"preset": "enforced", "posture": {"persistentVolumes": "safe"}}),

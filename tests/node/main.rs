@@ -43,6 +43,7 @@ mod process;
 mod release;
 mod replicas;
 mod rollout;
+mod running;
 mod tls;
 mod workloads;
 
@@ -114,6 +115,7 @@ fn tests() -> Vec<Test> {
         installation::tests(),
         workloads::tests(),
         guard::tests(),
+        running::tests(),
         release::tests(),
         faults::tests(),
     ]

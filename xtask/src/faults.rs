@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     command
         .args(["faults::", "--test-threads=1", "--nocapture"])
         .env(assets::VARIABLE, node::folders()?)
-        .env(node::IMAGES, node::archives()?)
+        .env(node::IMAGES, assets::path_list(node::archives()?)?)
         .env(PODS, args.pods.max(1).to_string())
         .env(ROWS, &rows);
     run::check(&mut command)?;

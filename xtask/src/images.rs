@@ -1,7 +1,9 @@
 //! Images as OCI archives, made without a registry: ours by `Dockerfile`, and small ones for the tests.
 
+mod oci;
 mod origin;
 mod platform;
+pub(crate) mod workloads;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -31,6 +31,7 @@ mod run;
 mod sbom;
 mod test;
 mod tls;
+mod workloads;
 
 /// The project's own build commands.
 #[derive(Parser)]
@@ -56,6 +57,8 @@ enum Command {
     Bench(bench::Args),
     /// Create pods on a node while something breaks, and write the table of docs/faults.md
     Faults(faults::Args),
+    /// Run ordinary servers on a node, as they are and hardened in several ways, and write the table of docs/workloads.md
+    Workloads(workloads::Args),
     /// Start the server and a Prometheus on loopback, drive some traffic, and say where to look; ends with Ctrl-C
     Demo(demo::Args),
     /// Check the formatting
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Test { args } => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Workloads(args) => workloads::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Fmt => checks::fmt(),
         Command::Clippy => checks::clippy(),

@@ -61,14 +61,23 @@ pub(crate) fn folders() -> Result<OsString> {
     assets::path_list(folders)
 }
 
-/// The archives of the images that are to be on the node.
-pub(crate) fn archives() -> Result<OsString> {
-    assets::path_list(vec![
+/// The archives of the images that every node has.
+pub(crate) fn archives() -> Result<Vec<PathBuf>> {
+    Ok(vec![
         images::pause()?,
         images::busybox()?,
         images::content()?,
         images::pod_hardener(Profile::Quick, Platform::default())?,
     ])
+}
+
+/// The same, and those of the workloads that the tests run; as in `PATH`.
+pub(crate) fn archives_to_test() -> Result<OsString> {
+    let mut workloads = images::workloads::all()?;
+    workloads.retain(|_, workload| workload.quick);
+    let mut archives = archives()?;
+    archives.extend(images::workloads::archives(&workloads)?);
+    assets::path_list(archives)
 }
 
 fn containerd(name: &str) -> Result<PathBuf> {

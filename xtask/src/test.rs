@@ -96,7 +96,7 @@ fn on_a_node(args: &[String]) -> Result<Step> {
         return Ok(Step { name, passed, closing_lines: vec![format!("SKIPPED: {reason}")] });
     }
     let mut command = run::cargo(&NODE_TESTS);
-    command.args(args).env(assets::VARIABLE, node::folders()?).env(node::IMAGES, node::archives()?);
+    command.args(args).env(assets::VARIABLE, node::folders()?).env(node::IMAGES, node::archives_to_test()?);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
     Ok(Step { name, passed, closing_lines })
 }

@@ -38,9 +38,55 @@ pub(super) enum Path {
     Inside,
 }
 
-const DENIED: &[&str] =
-    &["permission denied", "eacces", "permissiondenied", "errno 13", "access is denied", "accessdenied"];
+const DENIED: &[&str] = &[
+    "permission denied",
+    "eacces",
+    "permissiondenied",
+    "errno 13",
+    "access is denied",
+    "accessdenied",
+    "unauthorizedaccessexception",
+];
 const NOT_PERMITTED: &[&str] = &["operation not permitted", "not permitted", "eperm", "errno 1]"];
+const BECOME: &[&str] = &[
+    "must be run as root",
+    "must be started as root",
+    "must be running as root",
+    "must run as root",
+    "must be root",
+    "needs to be run as root",
+    "need to be root",
+    "needs root",
+    "requires root",
+    "requires to be run as root",
+    "should be run as root",
+    "have to be root",
+    "has to be root",
+    "not running as root",
+    "are not root",
+    "root privileges",
+    "only root",
+    "for the superuser",
+    "drop privilege",
+    // Said without the system's own words.
+    "set real group id",
+    "set real user id",
+    "set effective group id",
+    "set effective user id",
+    "cannot setgid",
+    "cannot setuid",
+];
+const NAMELESS: &[&str] = &[
+    "uid not found",
+    "unknown userid",
+    "unknown uid",
+    "no user exists for uid",
+    "cannot find name for user id",
+    "could not look up effective user id",
+    "couldn't look up user",
+    "you don't exist, go away",
+    "getpwuid",
+];
 const IDENTITY: &[RuleId] = &[run_as_non_root, capabilities];
 
 /// The first row that fits counts; of a message the last line that one fits.
@@ -157,6 +203,23 @@ pub(super) const TABLE: &[Row] = &[
         path: Path::Ignored,
         by: IDENTITY,
     },
+    // Said by who is not root and would be.
+    Row {
+        cause: Cause::SetUser,
+        phrases: BECOME,
+        with: &[],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: &[run_as_non_root],
+    },
+    Row {
+        cause: Cause::UnknownUser,
+        phrases: NAMELESS,
+        with: &[],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: &[run_as_non_root],
+    },
     Row {
         cause: Cause::FileCapability,
         phrases: &["operation not permitted"],
@@ -173,7 +236,17 @@ pub(super) const TABLE: &[Row] = &[
             "readonlyfilesystem",
             "erofs",
             "errno 30",
+            "readonly database",
         ],
+        with: &[],
+        where_: Where::Line,
+        path: Path::Inside,
+        by: &[read_only_root_filesystem],
+    },
+    // Node says so of directories to be made below one that is read-only.
+    Row {
+        cause: Cause::ReadOnly,
+        phrases: &["enoent: no such file or directory, mkdir"],
         with: &[],
         where_: Where::Line,
         path: Path::Inside,

@@ -307,6 +307,75 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
     ("chroot", Cause::SetUser, None, "chroot: cannot change root directory to '/': Operation not permitted"),
     ("sshd", Cause::SetUser, None, "chroot(\"/run/sshd\"): Operation not permitted [preauth]"),
     ("postfix", Cause::SetUser, None, "fatal: set_eugid: euid 0: Operation not permitted"),
+    (
+        "supervisor",
+        Cause::SetUser,
+        None,
+        "Error: Can't drop privilege as nonroot user\nFor help, use /usr/bin/supervisord -h",
+    ),
+    (
+        "vsftpd",
+        Cause::SetUser,
+        None,
+        "500 OOPS: vsftpd: must be started as root (see run_as_launching_user option)",
+    ),
+    ("postfix", Cause::SetUser, None, "postfix: fatal: the postfix command is reserved for the superuser"),
+    ("daemon", Cause::SetUser, None, "exampled: this program requires root privileges"),
+    ("slapd", Cause::SetUser, None, "6b0b31bd.2d6f6b30 0x7fd743e7a200 Could not set real group id to 101"),
+    (
+        "privoxy",
+        Cause::SetUser,
+        None,
+        "2026-11-28 19:55:31.780 7fbac9d34080 Fatal error: Cannot setgid(): Insufficient permissions.",
+    ),
+    // The cause on one line, and of what on the next.
+    (
+        "mariadb",
+        Cause::ReadOnly,
+        Some("/run/mysqld"),
+        "[ERROR] Can't start server : Bind on unix socket: Read-only file system\n[ERROR] Do you already have another server running on socket: /run/mysqld/mysqld.sock ?\n[ERROR] Aborting",
+    ),
+    (
+        "beanstalkd",
+        Cause::Permission,
+        Some("/data"),
+        "beanstalkd: file.c:123 in open: Permission denied\nbeanstalkd: serv.c:24 in srv_acquire_wal: failed to lock wal dir /data",
+    ),
+    // No name for the uid.
+    (
+        "python, home",
+        Cause::UnknownUser,
+        None,
+        "    pwd.getpwuid(os.getuid())\nKeyError: 'getpwuid(): uid not found: 65532'",
+    ),
+    (
+        "initdb",
+        Cause::UnknownUser,
+        None,
+        "initdb: error: could not look up effective user ID 65532: user does not exist",
+    ),
+    ("ssh", Cause::UnknownUser, None, "No user exists for uid 65532"),
+    ("go, home", Cause::UnknownUser, None, "panic: user: unknown userid 65532"),
+    // Node makes directories below one that is read-only.
+    (
+        "node, mkdir",
+        Cause::ReadOnly,
+        None,
+        "Error: ENOENT: no such file or directory, mkdir 'uploads'\n    at Object.mkdirSync (node:fs:1372:26) {\n  errno: -2,\n  code: 'ENOENT',\n  syscall: 'mkdir',\n  path: 'uploads'\n}\n\nNode.js v18.20.4",
+    ),
+    (
+        "node, mkdir, absolute",
+        Cause::ReadOnly,
+        Some("/app/uploads"),
+        "Error: ENOENT: no such file or directory, mkdir '/app/uploads/1'\n    at Object.mkdirSync (node:fs:1372:26)",
+    ),
+    ("sqlite", Cause::ReadOnly, None, "sqlite3.OperationalError: attempt to write a readonly database"),
+    (
+        ".NET",
+        Cause::Permission,
+        Some("/app/keys"),
+        "Unhandled exception. System.UnauthorizedAccessException: Access to the path '/app/keys/key.xml' is denied.",
+    ),
     // A low port.
     (
         "python",
@@ -434,6 +503,7 @@ fn what_the_kubelet_and_the_runtime_say() {
         (death("CreateContainerConfigError", None, None, "secret \"x\" not found"), Cause::Unexplained),
         (death("OOMKilled", Some(137), None, ""), Cause::OutOfMemory),
         (death("StartError", Some(128), None, not_found), Cause::Permission),
+        (death(NEVER_READY, None, None, ""), Cause::NeverReady),
         (death("Completed", Some(0), None, ""), Cause::Silent),
         (death("Completed", Some(0), None, "listening on 8080"), Cause::Silent),
         (death("Error", Some(1), None, "  \n"), Cause::Silent),
@@ -447,6 +517,21 @@ fn what_the_kubelet_and_the_runtime_say() {
     ] {
         assert_eq!((found.cause, found.directory), (cause, None));
     }
+}
+
+#[test]
+fn what_may_be_hardening_though_nothing_explains_it() {
+    let death = |reason, exit_code, message| Death { reason, exit_code, signal: None, message };
+    let may_be = |death: &Death<'_>| may_be_hardening(death, RuleSet::all());
+    assert!(may_be(&death("Error", Some(1), "cannot start")));
+    assert!(
+        !may_be_hardening(&death("Error", Some(1), "cannot start"), RuleSet::default()),
+        "nothing was taken"
+    );
+    assert!(!may_be(&death("Error", Some(1), "dial tcp 10.0.0.1:5432: connect: connection refused")));
+    assert!(!may_be(&death("Error", Some(1), "getaddrinfo ENOTFOUND db")));
+    assert!(!may_be(&death("OOMKilled", Some(137), "")));
+    assert!(!may_be(&death("CreateContainerError", None, "context deadline exceeded")), "it did not begin");
 }
 
 #[test]

@@ -149,6 +149,34 @@ fn what_is_left_alone() {
 }
 
 #[test]
+fn what_nothing_explains_is_tried_where_hardening_may_be_it() {
+    let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
+    let decided = |failure: &Failure, standing: &Standing| {
+        decide(&Situation {
+            failure,
+            standing,
+            terms: &terms,
+            learnt: &[],
+            image_user: None,
+            workload: "w",
+            date: "2027-01-31",
+        })
+    };
+    let noise = failing(TRIES, "segmentation fault");
+    let change = written(decided(&noise, &standing));
+    assert_eq!((change.cause, change.help), (Cause::Unexplained, Help::Posture));
+    let early = failing(TRIES - 1, "segmentation fault");
+    assert_eq!(left(&decided(&early, &standing)), Outcome::Unexplained, "it may be chance");
+    let mut proven = noise.clone();
+    proven.proven = true;
+    assert_eq!(left(&decided(&proven, &standing)), Outcome::Unexplained, "it was ready as it is hardened");
+    let elsewhere = failing(TRIES, "connect ECONNREFUSED 10.0.0.1:5432");
+    assert_eq!(left(&decided(&elsewhere, &standing)), Outcome::Unexplained);
+    standing.floor = Posture::Full;
+    assert_eq!(left(&decided(&noise, &standing)), Outcome::NothingLeft);
+}
+
+#[test]
 fn what_is_written_is_a_profile_that_counts() {
     let change = written(decided(READ_ONLY, &standing(), &terms(GuardMode::Heal), &[]));
     let spec = serde_json::to_value(&change.profile.spec).expect("JSON");

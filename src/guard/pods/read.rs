@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Object;
 use serde::Deserialize;
 
+use crate::guard::classify::NEVER_READY;
 use crate::guard::readiness::Ready;
 
 /// A pod as it is read: all but what is asked for is passed over.
@@ -30,6 +31,25 @@ pub(super) struct Container {
     pub(super) security_context: Option<Context>,
     pub(super) resources: Option<Resources>,
     pub(super) restart_policy: Option<String>,
+    pub(super) readiness_probe: Option<Probe>,
+    pub(super) startup_probe: Option<Probe>,
+}
+
+/// What a probe waits before it can have failed for good.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Probe {
+    initial_delay_seconds: Option<i64>,
+    period_seconds: Option<i64>,
+    failure_threshold: Option<i64>,
+}
+
+impl Probe {
+    /// In seconds, by what Kubernetes takes where nothing is said.
+    fn patience(&self) -> i64 {
+        let rounds = self.period_seconds.unwrap_or(10).saturating_mul(self.failure_threshold.unwrap_or(3));
+        self.initial_delay_seconds.unwrap_or_default().saturating_add(rounds).max(0)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -77,6 +97,8 @@ pub(super) struct ContainerStatus {
     pub(super) image_id: String,
     #[serde(default)]
     pub(super) restart_count: i32,
+    #[serde(default)]
+    ready: bool,
     pub(super) state: Option<State>,
     pub(super) last_state: Option<State>,
     pub(super) user: Option<User>,
@@ -94,8 +116,15 @@ pub(super) struct LinuxUser {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct State {
+    pub(super) running: Option<Running>,
     pub(super) waiting: Option<Waiting>,
     pub(super) terminated: Option<Terminated>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Running {
+    pub(super) started_at: Option<Time>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -155,6 +184,28 @@ impl Spec {
             let status = statuses().find(|status| status.name == container.name)?;
             let end = status.end()?;
             (always || end.exit_code != Some(0)).then_some((container, end))
+        })
+    }
+
+    /// The first container that runs and whose probe does not find it ready, with the second from which on it could have
+    /// been.
+    pub(super) fn unready<'p>(&'p self, status: &'p Status) -> Option<(&'p Container, End<'p>, i64)> {
+        let statuses = status.container_statuses.iter().flatten();
+        self.containers.iter().find_map(|container| {
+            let probe = container.readiness_probe.as_ref().or(container.startup_probe.as_ref())?;
+            let startup = container.startup_probe.as_ref().map_or(0, Probe::patience);
+            let status = statuses.clone().find(|status| status.name == container.name && !status.ready)?;
+            let running = status.state.as_ref()?.running.as_ref()?;
+            let since = seconds(running.started_at.as_ref())?;
+            let end = End {
+                status,
+                reason: NEVER_READY,
+                exit_code: None,
+                signal: None,
+                message: "",
+                finished: Some(since),
+            };
+            Some((container, end, since.saturating_add(probe.patience()).saturating_add(startup)))
         })
     }
 

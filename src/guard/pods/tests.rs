@@ -154,6 +154,55 @@ fn for_how_long_a_pod_was_ready() {
 }
 
 #[test]
+fn a_pod_that_runs_and_is_never_ready_fails_in_time() {
+    let start = 1_798_761_600;
+    let running = |ready: bool, since: &str| {
+        let mut pod =
+            pod(&json!({"state": {"running": {"startedAt": "2027-01-01T00:00:05Z"}}, "ready": ready}));
+        pod["spec"]["containers"][0]["readinessProbe"] =
+            json!({"exec": {}, "initialDelaySeconds": 3, "periodSeconds": 2, "failureThreshold": 1});
+        let status = if ready { "True" } else { "False" };
+        pod["status"]["conditions"] = json!([{"type": "Ready", "status": status, "lastTransitionTime": format!("2027-01-01T00:{since}Z")}]);
+        pod
+    };
+    let unready = |pods: &mut Pods, at: i64| {
+        pods.unready(start + at, |_| 60).into_iter().map(|failure| failure.proven).collect::<Vec<_>>()
+    };
+    let mut pods = Pods::default();
+    assert!(apply(&mut pods, &running(false, "00:01")).is_none(), "not yet");
+    assert_eq!(
+        unready(&mut pods, 69),
+        [] as [bool; 0],
+        "five seconds until it began, five that its probe takes, sixty"
+    );
+    let found = pods.unready(start + 70, |_| 60);
+    assert_eq!((found.len(), found[0].death().reason), (1, "NeverReady"));
+    assert!(pods.current("u", 0).expect("known").fails);
+    apply(&mut pods, &running(false, "00:01"));
+    assert_eq!(unready(&mut pods, 99), [] as [bool; 0], "looked at already");
+    assert_eq!(unready(&mut pods, 100), [false], "and once more");
+    apply(&mut pods, &running(true, "02:00"));
+    assert_eq!(unready(&mut pods, 1000), [] as [bool; 0]);
+    assert!(!pods.current("u", 0).expect("known").fails);
+    apply(&mut pods, &running(false, "03:00"));
+    assert_eq!(unready(&mut pods, 2000), [] as [bool; 0], "it was ready");
+    // Another one like it: whatever it waits for, hardening is not it.
+    let mut other = running(false, "00:01");
+    other["metadata"]["uid"] = json!("other");
+    apply(&mut pods, &other);
+    assert_eq!(unready(&mut pods, 2000), [true]);
+    let mut crashes = pod(&json!({"state": terminated(2, "m")}));
+    crashes["metadata"]["uid"] = json!("third");
+    assert!(apply(&mut pods, &crashes).expect("a failure").proven);
+    // Without a probe nobody knows.
+    let mut silent = running(false, "00:01");
+    silent["spec"]["containers"][0]["readinessProbe"] = Value::Null;
+    let mut pods = Pods::default();
+    apply(&mut pods, &silent);
+    assert_eq!(unready(&mut pods, 2000), [] as [bool; 0]);
+}
+
+#[test]
 fn users_are_seen_where_nobody_chose() {
     let mut users = Users::default();
     let mut running = pod(&json!({"state": {"running": {}}, "user": {"linux": {"uid": 999, "gid": 999}}}));

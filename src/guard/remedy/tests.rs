@@ -49,6 +49,11 @@ fn the_smallest_step_comes_first() {
         (trouble(Cause::NamedUser, &nothing), isolated.clone()),
         (trouble(Cause::RootImage, &nothing), isolated.clone()),
         (trouble(Cause::OutOfMemory, &nothing), Some(Remedy::Memory("2Gi".to_owned()))),
+        (trouble(Cause::NeverReady, &nothing), isolated.clone()),
+        (own(Cause::UnknownUser), Some(Remedy::User(999))),
+        (trouble(Cause::UnknownUser, &nothing), isolated.clone()),
+        (Trouble { directory: Some("/"), ..trouble(Cause::ReadOnly, &nothing) }, Some(Remedy::Home)),
+        (Trouble { directory: Some("/.cache"), ..trouble(Cause::Permission, &nothing) }, Some(Remedy::Home)),
         (data(Cause::Unexplained), None),
     ] {
         assert_eq!(remedy(&trouble, &policy()), expected, "{trouble:?}");
@@ -59,6 +64,7 @@ fn the_smallest_step_comes_first() {
 fn what_is_known_already_is_not_tried_again() {
     let mut known = ProfileSpec::default();
     for step in [
+        Remedy::Home,
         Remedy::Path("/data".to_owned()),
         Remedy::Capability(CAPABILITY),
         Remedy::User(999),
@@ -71,6 +77,8 @@ fn what_is_known_already_is_not_tried_again() {
     let below = |posture| Some(Remedy::Posture(posture));
     let inside = Trouble { directory: Some("/data/x"), ..trouble(Cause::ReadOnly, &known) };
     assert_eq!(remedy(&inside, &policy()), below(Posture::Isolated));
+    let home = Trouble { directory: Some("/"), ..trouble(Cause::ReadOnly, &known) };
+    assert_eq!(remedy(&home, &policy()), below(Posture::Isolated));
     let user = Trouble { image_user: Some(998), ..trouble(Cause::Permission, &known) };
     assert_eq!(remedy(&user, &policy()), below(Posture::Isolated));
     assert_eq!(remedy(&trouble(Cause::LowPort, &known), &policy()), below(Posture::Isolated));
@@ -125,6 +133,13 @@ fn the_way_back_up_is_tried_once() {
     known.posture = Some(Posture::Isolated);
     assert_eq!(climb(&known, 999, 6), None, "it was no help");
     assert_eq!(climb(&ProfileSpec::default(), 999, 6), None, "it stands there already");
+    let lowered_by = |cause: Cause| {
+        let evidence =
+            vec![format!("2027-01-31, w: {}; {}", cause.as_text(), Remedy::Posture(Posture::Isolated))];
+        ProfileSpec { posture: Some(Posture::Isolated), evidence, ..ProfileSpec::default() }
+    };
+    assert_eq!(climb(&lowered_by(Cause::Permission), 999, 6), Some(Remedy::Climb(999)));
+    assert_eq!(climb(&lowered_by(Cause::ReadOnly), 999, 6), None, "it would be read-only again");
 }
 
 #[test]
@@ -252,6 +267,7 @@ proptest! {
                 prop_assert!(!above || real == "/var/run");
             }
             Some(Remedy::Climb(_)) => prop_assert!(false),
+            Some(Remedy::Home) => {}
             Some(Remedy::User(user)) => prop_assert!(user > 0 && user <= i64::from(i32::MAX)),
             Some(Remedy::Capability(name)) => prop_assert!(allowed && name == "NET_BIND_SERVICE"),
             Some(Remedy::Memory(memory)) => {

@@ -35,6 +35,7 @@ pub(super) async fn turn(means: &Means, desk: &mut Desk, leads: &Leads) {
         desk.climbed = Some(now);
         climb(means, desk).await;
     }
+    never_ready(means, desk);
     for _ in 0..AT_ONCE {
         if !is_now(leads) {
             return;
@@ -46,6 +47,16 @@ pub(super) async fn turn(means: &Means, desk: &mut Desk, leads: &Leads) {
         } else {
             return;
         }
+    }
+}
+
+/// Notes pods that run and were never ready.
+fn never_ready(means: &Means, desk: &mut Desk) {
+    let policies = policies(means);
+    let patience = |namespace: &str| i64::from(terms(&policies, &means.cluster, namespace).unready_seconds);
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    for failure in desk.pods.unready(now, patience) {
+        desk.note(failure);
     }
 }
 

@@ -165,7 +165,12 @@ impl Desk {
             Event::Delete(pod) => return self.pods.delete(&pod),
             Event::InitApply(pod) | Event::Apply(pod) => pod,
         };
-        let Some(failure) = self.pods.apply(&pod, self.listing, &mut self.users) else { return };
+        let failure = self.pods.apply(&pod, self.listing, &mut self.users);
+        failure.into_iter().for_each(|failure| self.note(failure));
+    }
+
+    /// Notes a failure that is to be looked at.
+    fn note(&mut self, failure: Failure) {
         self.failures.retain(|other| other.uid != failure.uid);
         if self.failures.len() < QUEUE {
             self.failures.push_back(failure);
