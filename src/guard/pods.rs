@@ -22,6 +22,9 @@ const MOST: usize = 20_000;
 /// A pod that is still not ready is looked at again after so many seconds.
 const AGAIN: i64 = 30;
 
+/// So many that were never ready are remembered with all that is known of them: some hundred bytes each.
+const MOST_UNREADY: usize = 1024;
+
 /// What was ready for so many seconds without being asked runs.
 const LONG: i64 = 30;
 
@@ -192,7 +195,9 @@ impl Pods {
                 tracked.fails = true;
             }
             let mark = mark_of(pod, container);
-            self.unready.insert(uid.into(), Unready { since, next, mark, failure });
+            if self.unready.len() < MOST_UNREADY {
+                self.unready.insert(uid.into(), Unready { since, next, mark, failure });
+            }
             return None;
         }
         let (container, end) = failing?;

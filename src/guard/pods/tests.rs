@@ -200,6 +200,13 @@ fn a_pod_that_runs_and_is_never_ready_fails_in_time() {
     let mut pods = Pods::default();
     apply(&mut pods, &silent);
     assert_eq!(unready(&mut pods, 2000), [] as [bool; 0]);
+    // Not all of a cluster that is never ready.
+    let mut one: Read = serde_json::from_value(running(false, "00:01")).expect("a pod");
+    for number in 0..MOST_UNREADY + 10 {
+        one.metadata.uid = Some(number.to_string());
+        pods.apply(&one, false, &mut Users::default());
+    }
+    assert_eq!(unready(&mut pods, 2000).len(), MOST_UNREADY);
 }
 
 #[test]
