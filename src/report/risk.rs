@@ -344,11 +344,11 @@ mod tests {
         assert_eq!(risks(Preset::Restricted, &of("mongo:8", &limits)), [(Untried, Low)]);
         assert_eq!(risks(Preset::Observe, &of("shop:1", &json!({}))), []);
         assert_eq!(
-            risks(Preset::Restricted, &of("nginx:1.29", &json!({}))),
+            risks(Preset::Restricted, &of("mongo:8", &json!({}))),
             [(Untried, Low), (MemoryLimit, Low)]
         );
         let port = json!({"ports": [{"containerPort": 80}], "resources": limits["resources"]});
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &port)), [(Untried, Low), (LowPort, Low)]);
+        assert_eq!(risks(Preset::Restricted, &of("mongo:8", &port)), [(Untried, Low), (LowPort, Low)]);
     }
 
     #[test]
