@@ -343,10 +343,12 @@ mod tests {
         assert_eq!(risks(Preset::Restricted, &of("shop:1", &limits)), unknown);
         assert_eq!(risks(Preset::Restricted, &of("mongo:8", &limits)), [(Untried, Low)]);
         assert_eq!(risks(Preset::Observe, &of("shop:1", &json!({}))), []);
-        // What was run is known.
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &json!({}))), [(MemoryLimit, Low)]);
+        assert_eq!(
+            risks(Preset::Restricted, &of("mongo:8", &json!({}))),
+            [(Untried, Low), (MemoryLimit, Low)]
+        );
         let port = json!({"ports": [{"containerPort": 80}], "resources": limits["resources"]});
-        assert_eq!(risks(Preset::Restricted, &of("nginx:1.29", &port)), [(LowPort, Low)]);
+        assert_eq!(risks(Preset::Restricted, &of("mongo:8", &port)), [(Untried, Low), (LowPort, Low)]);
     }
 
     #[test]
