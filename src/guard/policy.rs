@@ -49,7 +49,8 @@ impl Default for GuardPolicy {
             // Causes appear one at a time: no workload of 44 measured ones had more than four.
             rounds: 6,
             ready_seconds: 30,
-            unready_seconds: 60,
+            // What starts slowly is not taken down for it: half of a Deployment's progressDeadlineSeconds.
+            unready_seconds: 300,
             // Twice twice the default limit.
             memory_cap: "4Gi".to_owned(),
             namespace_limit: 20,
