@@ -142,6 +142,8 @@ fn build(profile: Profile, platform: Platform, target: &Path, anew: bool) -> Res
     store.build("localhost/builder", &base, &settings)?;
     let mut args = vec![
         format!("--platform=linux/{}", platform.as_str()),
+        // Buildah of Debian's takes the image's platform for this one.
+        format!("--build-arg=BUILDPLATFORM=linux/{}", Platform::default().as_str()),
         format!("--volume={}:/rust:ro", sysroot.trim()),
         format!("--volume={}:/cargo/registry:ro", cargo_home()?.join("registry").display()),
         format!("--volume={}:/src/target", built.display()),
