@@ -23,7 +23,10 @@ RUN set -eu; \
       command -v "$gnu-gcc" > /dev/null || { \
         apt-get update && apt-get install --yes --no-install-recommends \
           "gcc-$(echo "$gnu" | tr _ -)" "libc6-dev-${TARGETARCH}-cross"; }; \
-      [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || rustup target add "$target"; \
+      [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || { \
+        command -v rustup > /dev/null || { \
+          echo "the builder has no Rust for $target: rustup target add $target" >&2; exit 1; }; \
+        rustup target add "$target"; }; \
       name="$(echo "$target" | tr - _)"; \
       export "CC_$name=$gnu-gcc" "CARGO_TARGET_$(echo "$name" | tr a-z A-Z)_LINKER=$gnu-gcc"; \
     fi; \
