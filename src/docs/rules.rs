@@ -97,12 +97,17 @@ pub fn rule_facts(rule: RuleId) -> RuleFacts {
         summary,
         modes: Preset::ALL.iter().map(|preset| (preset.as_str(), preset.mode(rule).as_str())).collect(),
         pod_wide,
-        sets,
-        replaces,
+        sets: said(sets),
+        replaces: said(replaces),
         why,
         live_with,
         sources: sources.iter().map(source).collect(),
     }
+}
+
+/// For a program nothing is nothing, and no dash.
+fn said(text: &'static str) -> &'static str {
+    if text == "–" { "" } else { text }
 }
 
 /// Every rule in one table, in Markdown.

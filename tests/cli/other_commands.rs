@@ -34,6 +34,9 @@ fn explain_tells_programs_too() {
         assert_eq!((&one, &one["name"]), (listed, &Value::from(name)));
         assert_eq!(one["modes"].as_object().map(serde_json::Map::len), Some(4), "{one}");
     }
+    let ports: Value =
+        serde_json::from_str(&run(&["explain", "-o", "json", "host-ports"]).stdout).expect("JSON");
+    assert_eq!(ports["sets"], "", "nothing is no dash");
     let yaml = run(&["explain", "-o", "yaml", "seccomp"]).stdout;
     assert!(yaml.starts_with("name: seccomp\n"), "{yaml}");
     assert!(yaml.contains("\n  safe: enforce\n"), "{yaml}");
