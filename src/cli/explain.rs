@@ -5,8 +5,7 @@ use std::io::{self, BufWriter, Write};
 use pod_hardener::docs::rules::{nearest_rule, rule_facts, rule_markdown, rule_sections, rules_table};
 use pod_hardener::rules::RuleId;
 
-use super::print::{self, Output};
-use super::{Exit, plugin, say};
+use super::{Exit, plugin, print, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,8 +57,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             match args.output {
                 Format::Text => page(&mut out, rule)?,
                 Format::Markdown => out.write_all(rule_markdown(rule).as_bytes())?,
-                Format::Json => print::value(&mut out, &rule_facts(rule), Output::Json).map(drop)?,
-                Format::Yaml => print::value(&mut out, &rule_facts(rule), Output::Yaml).map(drop)?,
+                Format::Json => print::json(&mut out, &rule_facts(rule))?,
+                Format::Yaml => print::yaml(&mut out, &rule_facts(rule))?,
                 Format::Name => writeln!(out, "{rule}")?,
             }
         }
@@ -73,8 +72,8 @@ fn list(out: &mut impl Write, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Text => lines(out)?,
         Format::Markdown => out.write_all(rules_table().as_bytes())?,
-        Format::Json => print::value(out, &facts(), Output::Json).map(drop)?,
-        Format::Yaml => print::value(out, &facts(), Output::Yaml).map(drop)?,
+        Format::Json => print::json(out, &facts())?,
+        Format::Yaml => print::yaml(out, &facts())?,
         Format::Name => RuleId::ALL.iter().try_for_each(|rule| writeln!(out, "{rule}"))?,
     }
     Ok(())

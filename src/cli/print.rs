@@ -30,17 +30,23 @@ pub(super) fn value<T: Serialize + ?Sized>(
     output: Output,
 ) -> anyhow::Result<bool> {
     match output {
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut *out, value)?;
-            writeln!(out)?;
-        }
-        Output::Yaml => {
-            let value = serde_json::to_value(value).context("writing YAML")?;
-            out.write_all(to_yaml(&value).as_bytes())?;
-        }
+        Output::Json => json(out, value)?,
+        Output::Yaml => yaml(out, value)?,
         Output::Table | Output::Wide | Output::Name => return Ok(false),
     }
     Ok(true)
+}
+
+pub(super) fn json<T: Serialize + ?Sized>(out: &mut impl Write, value: &T) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+pub(super) fn yaml<T: Serialize + ?Sized>(out: &mut impl Write, value: &T) -> anyhow::Result<()> {
+    let value = serde_json::to_value(value).context("writing YAML")?;
+    out.write_all(to_yaml(&value).as_bytes())?;
+    Ok(())
 }
 
 /// Columns of text; a cell that is empty is a dash.

@@ -146,8 +146,7 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let rows: Vec<&Row> = rows.collect();
     let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
     let lines: Vec<&str> = message.lines().collect();
-    let at = lines.iter().rposition(|line| fits(line).is_some())?;
-    let last = fits(lines[at])?;
+    let (at, last) = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, fits(line)?)))?;
     let cause = last.cause;
     // What was said first may name the directory, and what was said last only the cause.
     let directory = message.lines().rev().find_map(|line| {

@@ -142,8 +142,8 @@ impl Pods {
     pub fn unready(&mut self, now: i64, patience: impl Fn(&str) -> i64) -> Vec<Failure> {
         let mut found = Vec::new();
         for waiting in self.unready.values_mut() {
-            let due = waiting.since.saturating_add(patience(&waiting.failure.namespace)).max(waiting.next);
-            if now >= due {
+            let since = waiting.since;
+            if now >= waiting.next && now >= since.saturating_add(patience(&waiting.failure.namespace)) {
                 waiting.next = now.saturating_add(AGAIN);
                 waiting.failure.proven = self.proven.holds(waiting.mark);
                 found.push(waiting.failure.clone());

@@ -1,10 +1,11 @@
 //! Running the program.
 
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+#[path = "../e2e/ours.rs"]
+mod ours;
 
 /// What a run left behind.
 pub(crate) struct Run {
@@ -15,24 +16,7 @@ pub(crate) struct Run {
 
 /// The program, with input on its standard input.
 pub(crate) fn run_with(arguments: &[&str], input: &str) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pod-hardener"))
-        .args(arguments)
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let input = input.to_owned();
-    // On its own thread: the program may write before it has read everything.
-    let writer = std::thread::spawn(move || {
-        // The program need not read what it was not asked to read.
-        let _ = stdin.write_all(input.as_bytes());
-    });
-    let output = child.wait_with_output().expect("the program ends");
-    writer.join().expect("the input was written");
+    let output = ours::run(arguments, input);
     Run {
         code: output.status.code().expect("ended by itself"),
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),

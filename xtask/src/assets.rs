@@ -74,7 +74,7 @@ pub(crate) fn print_folders() -> Result<()> {
     match node::missing() {
         None => {
             println!("node: {}", node::folders()?.to_string_lossy());
-            println!("images: {}", node::archives_to_test()?.to_string_lossy());
+            println!("images: {}", path_list(node::archives_to_test()?)?.to_string_lossy());
         }
         Some(reason) => println!("node: none, because {reason}"),
     }

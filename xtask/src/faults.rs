@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail};
 
 use crate::generate::parts;
-use crate::{assets, node, run, test};
+use crate::{node, run, test};
 
 const PAGE: &str = "docs/faults.md";
 
@@ -39,22 +39,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         std::fs::remove_dir_all(&rows).with_context(|| format!("cannot remove {}", rows.display()))?;
     }
     std::fs::create_dir_all(&rows).with_context(|| format!("cannot make {}", rows.display()))?;
-    let mut command = run::cargo(&test::NODE_TESTS);
+    let mut command = test::on_node(node::archives()?)?;
     command
         .args(["faults::", "--test-threads=1", "--nocapture"])
-        .env(assets::VARIABLE, node::folders()?)
-        .env(node::IMAGES, assets::path_list(node::archives()?)?)
         .env(PODS, args.pods.max(1).to_string())
         .env(ROWS, &rows);
     run::check(&mut command)?;
-    let table = table(&rows)?;
-    if args.print {
-        println!("\n{table}");
-        return Ok(());
-    }
-    parts::write(PAGE, "faults", &table)?;
-    println!("wrote {PAGE}");
-    Ok(())
+    parts::show(PAGE, "faults", &table(&rows)?, args.print)
 }
 
 /// The rows, in the order of their files' names.

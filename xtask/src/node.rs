@@ -71,13 +71,13 @@ pub(crate) fn archives() -> Result<Vec<PathBuf>> {
     ])
 }
 
-/// The same, and those of the workloads that the tests run; as in `PATH`.
-pub(crate) fn archives_to_test() -> Result<OsString> {
+/// The same, and those of the workloads that the tests run.
+pub(crate) fn archives_to_test() -> Result<Vec<PathBuf>> {
     let mut workloads = images::workloads::all()?;
     workloads.retain(|_, workload| workload.quick);
     let mut archives = archives()?;
     archives.extend(images::workloads::archives(&workloads)?);
-    assets::path_list(archives)
+    Ok(archives)
 }
 
 fn containerd(name: &str) -> Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, from the quickest to the slowest.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -81,6 +82,13 @@ fn look_for_browser(args: &[String], command: &mut Command) -> Result<Option<Str
     }
 }
 
+/// The tests on a node that has these images.
+pub(crate) fn on_node(images: Vec<PathBuf>) -> Result<Command> {
+    let mut command = run::cargo(&NODE_TESTS);
+    command.env(assets::VARIABLE, node::folders()?).env(node::IMAGES, assets::path_list(images)?);
+    Ok(command)
+}
+
 /// Where there can be no node, that is said; in CI it is a failure.
 fn on_a_node(args: &[String]) -> Result<Step> {
     let name = format!("tests on a node of Kubernetes {}", assets::NEWEST.minor);
@@ -95,11 +103,11 @@ fn on_a_node(args: &[String]) -> Result<Step> {
         let passed = std::env::var_os("CI").is_none();
         return Ok(Step { name, passed, closing_lines: vec![format!("SKIPPED: {reason}")] });
     }
-    let mut command = run::cargo(&NODE_TESTS);
-    command.args(args).env(assets::VARIABLE, node::folders()?).env(node::IMAGES, node::archives_to_test()?);
+    let mut command = on_node(node::archives_to_test()?)?;
+    command.args(args);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
     Ok(Step { name, passed, closing_lines })
 }
 
 /// Runs the tests on a node.
-pub(crate) const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];
+const NODE_TESTS: [&str; 6] = ["test", "--package", "pod-hardener", "--test", "node", "--"];

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::generate::parts;
 use crate::images::workloads::File;
-use crate::{assets, images, node, run, test};
+use crate::{images, node, run, test};
 
 const PAGE: &str = "docs/workloads.md";
 
@@ -53,14 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !args.table {
         find_out(args, &workloads, &results)?;
     }
-    let table = table::write(&results, &all)?;
-    if args.print {
-        println!("\n{table}");
-        return Ok(());
-    }
-    parts::write(PAGE, "workloads", &table)?;
-    println!("wrote {PAGE}");
-    Ok(())
+    parts::show(PAGE, "workloads", &table::write(&results, &all)?, args.print)
 }
 
 /// Runs what is not known yet.
@@ -75,11 +68,9 @@ fn find_out(args: &Args, workloads: &BTreeMap<String, File>, results: &Path) -> 
     let of_workloads = images::workloads::archives(workloads)?;
     let mut archives = node::archives()?;
     archives.extend(of_workloads);
-    let mut command = run::cargo(&test::NODE_TESTS);
+    let mut command = test::on_node(archives)?;
     command
         .args(["running::", "--nocapture"])
-        .env(assets::VARIABLE, node::folders()?)
-        .env(node::IMAGES, assets::path_list(archives)?)
         .env("WORKLOADS_RESULTS", results)
         .env("WORKLOADS_NAMES", args.names.join(","))
         .env("WORKLOADS_WAYS", args.ways.join(","))

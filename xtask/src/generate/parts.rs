@@ -17,10 +17,16 @@ pub(super) fn pages() -> Result<Vec<Page>> {
     ])
 }
 
-/// Fills one part of one page, for commands that measure what they write.
-pub(crate) fn write(path: &str, name: &str, content: &str) -> Result<()> {
+/// Fills one part of one page, for commands that measure what they write; or prints it, and leaves the page as it is.
+pub(crate) fn show(path: &str, name: &str, content: &str, print: bool) -> Result<()> {
+    if print {
+        println!("\n{content}");
+        return Ok(());
+    }
     let page = page(path, &[(name, content.to_owned())])?;
-    super::write(&run::root().join(path), &page.text)
+    super::write(&run::root().join(path), &page.text)?;
+    println!("wrote {path}");
+    Ok(())
 }
 
 pub(super) fn page(path: &str, parts: &[(&str, String)]) -> Result<Page> {
