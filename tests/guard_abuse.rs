@@ -110,6 +110,8 @@ fn messages() -> Vec<String> {
             ),
             format!("could not open directory \"{path}\": Permission denied"),
             format!("chmod: changing permissions of '{path}': Operation not permitted"),
+            format!("httpd: could not log pid to file {path}"),
+            format!("File \"{path}.py\", line 1\nOSError: [Errno 30] Read-only file system: 'etc/x'"),
         ] {
             messages.push(message);
         }
@@ -136,9 +138,15 @@ fn messages() -> Vec<String> {
 fn learn(messages: &[&str], policy: &Policy, floor: Posture) -> ProfileSpec {
     let mut known = ProfileSpec::default();
     let reasons = ["Error", "OOMKilled", "Completed", "CreateContainerConfigError", "StartError"];
+    let paths = paths();
     for (number, message) in messages.iter().cycle().take(messages.len().max(8)).enumerate() {
-        let death =
-            Death { reason: reasons[number % reasons.len()], exit_code: Some(1), signal: None, message };
+        let death = Death {
+            reason: reasons[number % reasons.len()],
+            exit_code: Some(1),
+            signal: None,
+            message,
+            working_dir: Some(&paths[number % paths.len()]),
+        };
         let explained = classify(&death, RuleSet::all());
         let posture = known.posture.unwrap_or_default().max(floor);
         let memory = known.memory.clone();

@@ -9,6 +9,8 @@ labels! {
         ReadOnly = "read-only-file-system",
         /// Its user may not open a file, or not run the program.
         Permission = "permission",
+        /// It could not write, and does not say why.
+        Write = "write",
         /// It wanted to change whose a file is, or what others may do with it.
         Ownership = "ownership",
         /// It wanted to become another user, or to change its root directory.
@@ -101,6 +103,7 @@ impl Cause {
         match self {
             Self::ReadOnly => "it wrote where its root file system is read-only",
             Self::Permission => "permission denied",
+            Self::Write => "it could not write",
             Self::Ownership => "it may not change whose a file is",
             Self::SetUser => "it may not become another user",
             Self::LowPort => "it may not listen on a low port",

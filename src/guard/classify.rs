@@ -4,16 +4,18 @@
 //! do is what [`super::remedy`] allows.
 
 mod path;
+mod relative;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use super::Cause;
 use crate::rules::{RuleId, RuleSet};
-use table::{Path, Row, TABLE, Where};
+use table::{Path, REASONS, Row, TABLE, WITHOUT_REASON, Where};
 
-/// So much of a message is looked at, from its end, in bytes: the kubelet keeps 4096 of a file and 2048 of a log.
-const LONGEST: usize = 4096;
+/// So much of what is said is looked at, from its end, in bytes: the kubelet keeps 4096 of a file and 2048 of a log, and
+/// of a log that is read there may be more.
+const LONGEST: usize = 16 * 1024;
 
 /// How a container came to its end, or why it was not started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Death<'a> {
     pub signal: Option<i32>,
     /// What the runtime says, or the program: its termination message, or the end of its log.
     pub message: &'a str,
+    /// The working directory that the pod names.
+    pub working_dir: Option<&'a str>,
 }
 
 /// Why it came to its end.
@@ -40,6 +44,16 @@ pub struct Explained {
 impl Explained {
     const fn of(cause: Cause) -> Self {
         Self { cause, directory: None }
+    }
+
+    /// Whether more words would tell nothing new.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        match self.cause {
+            Cause::Unexplained | Cause::Silent | Cause::NeverReady => false,
+            Cause::ReadOnly | Cause::Permission | Cause::Write => self.directory.is_some(),
+            _ => true,
+        }
     }
 }
 
@@ -91,13 +105,13 @@ pub fn classify(death: &Death<'_>, applied: RuleSet) -> Explained {
         };
         return only_by(cause, &[RuleId::run_as_non_root], applied);
     }
-    if death.reason == NEVER_READY {
-        return only_by(Cause::NeverReady, &LOWERED, applied);
-    }
-    if let Some(explained) = by_message(tail(death.message), applied) {
+    if let Some(explained) = by_message(tail(death.message), death.working_dir, applied) {
         // A program that its user may not even read is helped by no writable directory.
         let started = !NOT_STARTED.contains(&death.reason);
         return Explained { directory: explained.directory.filter(|_| started), ..explained };
+    }
+    if death.reason == NEVER_READY {
+        return only_by(Cause::NeverReady, &LOWERED, applied);
     }
     if is_silent(death) {
         return only_by(Cause::Silent, &LOWERED, applied);
@@ -140,9 +154,17 @@ pub(super) fn tail(message: &str) -> &str {
     &message[start..]
 }
 
-fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
+/// By the words of the system, and only where there are none by those of the program alone.
+fn by_message(message: &str, working_dir: Option<&str>, applied: RuleSet) -> Option<Explained> {
+    let by = |table| by_table(table, message, working_dir, applied);
+    // What stands in the root directory may be anything, an address's path even.
+    let names_one = |found: &Explained| found.directory.as_deref().is_some_and(|directory| directory != "/");
+    by(TABLE).or_else(|| by(WITHOUT_REASON).filter(names_one))
+}
+
+fn by_table(table: &[Row], message: &str, working_dir: Option<&str>, applied: RuleSet) -> Option<Explained> {
     let whole = message.to_ascii_lowercase();
-    let rows = TABLE.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
+    let rows = table.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
     let rows: Vec<&Row> = rows.collect();
     let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
     let lines: Vec<&str> = message.lines().collect();
@@ -158,6 +180,13 @@ fn by_message(message: &str, applied: RuleSet) -> Option<Explained> {
     let apart = || message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
     let inside = last.path == Path::Inside;
     let directory = directory.or_else(|| path::directory(apart().filter(|_| inside)?, 0, 0));
+    let relative = || {
+        message.lines().rev().find_map(|line| {
+            let place = fits(line).filter(|row| row.cause == cause)?.at(line, &whole)?;
+            relative::directory(message, line, place, working_dir)
+        })
+    };
+    let directory = directory.or_else(|| inside.then(relative)?);
     // Others say the cause, and on the next line of what.
     let next = || lines.get(at + 1).filter(|_| inside && !path::is_named(lines[at]));
     let directory = directory.or_else(|| path::directory(next()?, 0, 0));
@@ -173,6 +202,12 @@ impl Row {
         let (at, length) = found.max()?;
         let (text, may_name) = match self.where_ {
             Where::Line => (lower.as_str(), true),
+            Where::LineWithPath
+                if !path::is_named(line) || REASONS.iter().any(|word| lower.contains(word)) =>
+            {
+                return None;
+            }
+            Where::LineWithPath => (lower.as_str(), true),
             Where::LineWithoutPath => (lower.as_str(), false),
             Where::Anywhere => (whole, true),
             Where::AnywhereWithoutPath => (whole, false),

@@ -85,7 +85,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     }
     let is_trial =
         !failure.proven && failure.restarts >= TRIES && may_be_hardening(&failure.death(), standing.applied);
-    if (cause == Cause::Unexplained && !is_trial) || (cause == Cause::NeverReady && failure.proven) {
+    if (cause == Cause::Unexplained && !is_trial) || (failure.is_unready() && failure.proven) {
         return leave(Outcome::Unexplained, Help::None, None);
     }
     if cause == Cause::Silent && failure.restarts == 0 && failure.is_started_again() {

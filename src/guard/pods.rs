@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::classify::{Death, tail};
+use super::classify::{Death, NEVER_READY, classify, tail};
 use super::proven::{Proven, mark};
 use super::readiness::Readiness;
 use super::users::{self, Users};
 use crate::annotation::HARDENED;
+use crate::rules::RuleSet;
 use read::seconds;
 use read::{Container, End};
 pub use read::{Read, Spec, Status};
@@ -51,6 +52,8 @@ pub struct Failure {
     pub user: Option<i64>,
     /// The container's memory limit.
     pub memory: Option<String>,
+    /// The working directory that the pod names.
+    pub working_dir: Option<String>,
     /// How often it was started again.
     pub restarts: i32,
     /// Whether one like it was ready before: then nothing is tried without a cause.
@@ -73,7 +76,34 @@ impl Failure {
     /// How its container came to its end.
     #[must_use]
     pub fn death(&self) -> Death<'_> {
-        Death { reason: &self.reason, exit_code: self.exit_code, signal: self.signal, message: &self.message }
+        Death {
+            reason: &self.reason,
+            exit_code: self.exit_code,
+            signal: self.signal,
+            message: &self.message,
+            working_dir: self.working_dir.as_deref(),
+        }
+    }
+
+    /// Whether it runs, and was never ready.
+    #[must_use]
+    pub fn is_unready(&self) -> bool {
+        self.reason == NEVER_READY
+    }
+
+    /// Whether its log may tell what its status does not: the kubelet keeps 2048 bytes of a log, and only of what ended
+    /// badly.
+    #[must_use]
+    pub fn has_more_to_say(&self, applied: RuleSet) -> bool {
+        let began = self.is_unready() || self.exit_code.is_some();
+        began && !classify(&self.death(), applied).is_whole()
+    }
+
+    /// Takes the end of its log for what it says, where that tells why.
+    pub fn hear(&mut self, log: &str, applied: RuleSet) {
+        if classify(&Death { message: tail(log), ..self.death() }, applied).is_whole() {
+            tail(log).clone_into(&mut self.message);
+        }
     }
 }
 
@@ -259,6 +289,7 @@ fn failure(
         memory: container.resources.as_ref().and_then(|all| all.limits.as_ref()?.memory.clone()),
         restarts: end.status.restart_count,
         proven: false,
+        working_dir: container.working_dir.clone(),
         started_again: pod.spec.restart_policy.as_deref() != Some("Never"),
         reason: end.reason.to_owned(),
         exit_code: end.exit_code,

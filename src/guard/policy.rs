@@ -32,6 +32,9 @@ pub struct GuardPolicy {
     /// hardened. To that is added what its probe waits by itself.
     #[schemars(range(min = 1, max = 86_400))]
     pub unready_seconds: u32,
+    /// Whether the end of a container's log is read where the API says nothing else: of one that is never ready, or ended
+    /// well and should not have ended. What is read is kept nowhere. It takes a role of its own: `pods/log`.
+    pub read_logs: bool,
     /// The highest memory limit that is given to what ran out of memory, a quantity. Empty: none is raised.
     pub memory_cap: String,
     /// So many steps and evictions may there be in a namespace in an hour; above it the guard stops there.
@@ -51,6 +54,8 @@ impl Default for GuardPolicy {
             ready_seconds: 30,
             // What starts slowly is not taken down for it: half of a Deployment's progressDeadlineSeconds.
             unready_seconds: 300,
+            // A log may hold what nobody else is to read.
+            read_logs: false,
             // Twice twice the default limit.
             memory_cap: "4Gi".to_owned(),
             namespace_limit: 20,

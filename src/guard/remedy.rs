@@ -76,7 +76,9 @@ pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
         // Less hardening gives no memory.
         Cause::OutOfMemory => return memory(trouble, policy),
         Cause::ReadOnly => home(trouble).or_else(|| path(trouble, policy)),
-        Cause::Permission => user(trouble).or_else(|| home(trouble)).or_else(|| path(trouble, policy)),
+        Cause::Permission | Cause::Write => {
+            user(trouble).or_else(|| home(trouble)).or_else(|| path(trouble, policy))
+        }
         Cause::Ownership => path(trouble, policy),
         Cause::NamedUser | Cause::RootImage | Cause::UnknownUser => user(trouble),
         Cause::LowPort | Cause::FileCapability => capability(trouble, policy),

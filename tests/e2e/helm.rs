@@ -22,6 +22,7 @@ pub(crate) const SAME: &[(&[&str], &[&str])] = &[
     (&["certificates.mode=secret", "policy=observe"], &["observe-first"]),
     (&["certificates.mode=secret", "monitoring.operator=true"], &["monitoring"]),
     (&["certificates.mode=secret", "statusPage.enabled=true"], &["status-page"]),
+    (&["certificates.mode=secret", "guard.readLogs=true"], &["guard-logs"]),
     (
         &["highAvailability=true", "policy=observe", "statusPage.enabled=true"],
         &["self-managed", "high-availability", "observe-first", "status-page"],

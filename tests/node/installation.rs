@@ -57,11 +57,14 @@ async fn the_image_names_a_user(fixture: Arc<Fixture>) {
 pub(crate) async fn install(fixture: &Fixture) {
     let folder = machine::folder().expect("to be inside").join("install");
     let base = folder.join("base");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/base"), &base);
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    copy(&manifests.join("base"), &base);
+    copy(&manifests.join("components/guard-logs"), &folder.join("guard-logs"));
     let overlay = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": ["base"],
+        "components": ["guard-logs"],
         "images": images(),
     });
     std::fs::write(folder.join("kustomization.yaml"), overlay.to_string()).expect("a file");

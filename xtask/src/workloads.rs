@@ -8,16 +8,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::generate::parts;
-use crate::images::workloads::File;
+use crate::images::workloads::{File, WAYS};
 use crate::{images, node, run, test};
 
 const PAGE: &str = "docs/workloads.md";
 
 /// Where what was found is kept, so that only what is new is done.
 const RESULTS: &str = "target/workloads";
-
-/// The ways in which a workload is run, as in `tests/node/running/way.rs`.
-const WAYS: [&str; 8] = ["unmodified", "naive", "safe", "isolated", "full", "built-in", "suggest", "heal"];
 
 /// How much of it.
 #[derive(Debug, clap::Args)]
@@ -53,7 +50,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !args.table {
         find_out(args, &workloads, &results)?;
     }
-    parts::show(PAGE, "workloads", &table::write(&results, &all)?, args.print)
+    let found = table::read(&results, &all)?;
+    let unknown = all.len() * WAYS.len() - found.len();
+    if unknown > 0 {
+        println!("{unknown} of {} are not known: {PAGE} stays as it is", all.len() * WAYS.len());
+    }
+    parts::show(PAGE, "workloads", &table::text(&found, &all), args.print || unknown > 0)
 }
 
 /// Runs what is not known yet.

@@ -28,8 +28,8 @@ pub(super) fn directory(line: &str, at: usize, end: usize) -> Option<String> {
     let Found { start, text: path } = named(line, at, end)?;
     let lower = line.to_ascii_lowercase();
     let before = lower[..start].trim_end_matches(['"', '\'', '`', '‘', '“']);
-    let path_is_directory =
-        path.ends_with('/') || [" dir ", "directory "].iter().any(|word| before.ends_with(word));
+    let path_is_directory = path.ends_with('/')
+        || [" dir ", " dir: ", "directory ", "directory: "].iter().any(|word| before.ends_with(word));
     let creates = ["mkdir", "create directory", "creating directory", "createdirectory", "create_dir"];
     let creates = creates.iter().any(|word| lower.contains(word));
     let clean = path.trim_end_matches('/');
@@ -48,6 +48,11 @@ pub(super) fn directory(line: &str, at: usize, end: usize) -> Option<String> {
 /// Whether a line names any absolute path.
 pub(super) fn is_named(line: &str) -> bool {
     Found::all(line).next().is_some()
+}
+
+/// Every plain absolute path in a text.
+pub(super) fn all(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(Found::all).map(|found| found.text).filter(|path| is_plain(path))
 }
 
 /// The path that a line is about: behind the phrase where that introduces one, as Python, Node and Ruby say it; else

@@ -341,6 +341,39 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
         Some("/data"),
         "beanstalkd: file.c:123 in open: Permission denied\nbeanstalkd: serv.c:24 in srv_acquire_wal: failed to lock wal dir /data",
     ),
+    // No reason is given.
+    (
+        "etcd",
+        Cause::Write,
+        Some("/var/lib/etcd"),
+        "2026-11-28 20:06:05.031726 I | etcdmain: etcd Version: 3.4.23\n2026-11-28 20:06:05.031726 C | etcdmain: error listing data dir: /var/lib/etcd",
+    ),
+    (
+        "httpd",
+        Cause::Write,
+        Some("/usr/local/apache2/logs"),
+        "[Sat Nov 28 20:06:09.766162 2026] [core:error] [pid 1:tid 1] AH00100: apache2: could not log pid to file /usr/local/apache2/logs/httpd.pid",
+    ),
+    (
+        "a configuration that is not there",
+        Cause::Unexplained,
+        None,
+        "could not create /data/x: No such file or directory",
+    ),
+    ("nothing that was to be written", Cause::Unexplained, None, "cannot write a reply to /health"),
+    // Beside the program.
+    (
+        "gunicorn",
+        Cause::ReadOnly,
+        Some("/app/instance"),
+        "  File \"/usr/lib/python3/dist-packages/gunicorn/util.py\", line 371, in import_app\n    mod = importlib.import_module(module)\n  File \"/app/notes.py\", line 4, in <module>\n    os.makedirs(\"instance\", exist_ok=True)\n  File \"<frozen os>\", line 225, in makedirs\nOSError: [Errno 30] Read-only file system: 'instance'\n[2026-11-28 20:06:14 +0000] [7] [INFO] Worker exiting (pid: 7)\n[2026-11-28 20:06:14 +0000] [1] [INFO] Reason: Worker failed to boot.",
+    ),
+    (
+        "node, beside the program",
+        Cause::ReadOnly,
+        Some("/home/node/app/uploads"),
+        "node:fs:1362\n  const result = binding.mkdir(\n\nError: EROFS: read-only file system, mkdir 'uploads'\n    at Object.mkdirSync (node:fs:1391:3)\n    at Object.<anonymous> (/home/node/app/server.js:3:4) {\n  errno: -30,\n  syscall: 'mkdir',\n  code: 'EROFS',\n  path: 'uploads'\n}\n\nNode.js v18.20.4",
+    ),
     // No name for the uid.
     (
         "python, home",
@@ -458,7 +491,7 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
 ];
 
 fn error(message: &str) -> Death<'_> {
-    Death { reason: "Error", exit_code: Some(1), signal: None, message }
+    Death { reason: "Error", exit_code: Some(1), signal: None, message, working_dir: None }
 }
 
 #[test]
@@ -491,7 +524,7 @@ fn what_was_said_last_counts() {
 #[test]
 fn what_the_kubelet_and_the_runtime_say() {
     let death = |reason: &'static str, exit_code, signal, message: &'static str| {
-        classify(&Death { reason, exit_code, signal, message }, RuleSet::all())
+        classify(&Death { reason, exit_code, signal, message, working_dir: None }, RuleSet::all())
     };
     let named = "container has runAsNonRoot and image has non-numeric user (memcache), cannot verify user is non-root";
     let root = "container has runAsNonRoot and image will run as root (pod: \"web_shop(u)\", container: web)";
@@ -504,6 +537,9 @@ fn what_the_kubelet_and_the_runtime_say() {
         (death("OOMKilled", Some(137), None, ""), Cause::OutOfMemory),
         (death("StartError", Some(128), None, not_found), Cause::Permission),
         (death(NEVER_READY, None, None, ""), Cause::NeverReady),
+        // As far as nothing is heard of it.
+        (death(NEVER_READY, None, None, "ready for connections"), Cause::NeverReady),
+        (death(NEVER_READY, None, None, "bind: permission denied"), Cause::LowPort),
         (death("Completed", Some(0), None, ""), Cause::Silent),
         (death("Completed", Some(0), None, "listening on 8080"), Cause::Silent),
         (death("Error", Some(1), None, "  \n"), Cause::Silent),
@@ -521,7 +557,8 @@ fn what_the_kubelet_and_the_runtime_say() {
 
 #[test]
 fn what_may_be_hardening_though_nothing_explains_it() {
-    let death = |reason, exit_code, message| Death { reason, exit_code, signal: None, message };
+    let death =
+        |reason, exit_code, message| Death { reason, exit_code, signal: None, message, working_dir: None };
     let may_be = |death: &Death<'_>| may_be_hardening(death, RuleSet::all());
     assert!(may_be(&death("Error", Some(1), "cannot start")));
     assert!(

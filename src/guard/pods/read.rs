@@ -31,6 +31,7 @@ pub(super) struct Container {
     pub(super) security_context: Option<Context>,
     pub(super) resources: Option<Resources>,
     pub(super) restart_policy: Option<String>,
+    pub(super) working_dir: Option<String>,
     pub(super) readiness_probe: Option<Probe>,
     pub(super) startup_probe: Option<Probe>,
 }

@@ -102,7 +102,7 @@ fn policies(means: &Means) -> Arc<PolicySet> {
 }
 
 /// Finds out why a pod failed, and what to do.
-async fn look_at(means: &Means, desk: &mut Desk, failure: Failure) {
+async fn look_at(means: &Means, desk: &mut Desk, mut failure: Failure) {
     let policies = policies(means);
     let terms = terms(&policies, &means.cluster, &failure.namespace);
     let Some(owner) = failure.owner.as_ref().filter(|_| terms.mode != GuardMode::Off) else { return };
@@ -118,6 +118,13 @@ async fn look_at(means: &Means, desk: &mut Desk, failure: Failure) {
     };
     if !failure.hardened.contains(&standing.policy.hardened_key) {
         return;
+    }
+    if terms.read_logs && failure.has_more_to_say(standing.applied) {
+        match requests::log(&means.client, &failure).await {
+            Ok(log) => failure.hear(&log, standing.applied),
+            // It goes on as where no log may be read.
+            Err(error) => failed(means, &failure, &error),
+        }
     }
     let learnt = learnt::about(&standing.image, &failure.namespace);
     let learnt = learnt.map(|images| means.sources.learnt(&images)).unwrap_or_default();

@@ -7,7 +7,7 @@ use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     DeleteOptions, ObjectMeta, OwnerReference, Preconditions,
 };
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, LogParams, Patch, PatchParams, PostParams};
 use kube::core::Status;
 use kube::{Api, Client, Error};
 use serde_json::json;
@@ -20,6 +20,9 @@ use crate::sources::report::resource_of;
 
 /// How long one request may take.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// So much of a log is read, from its end: in lines, and in bytes.
+const LOG: (i64, i64) = (100, 32 * 1024);
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +106,18 @@ pub(super) async fn workload(
     let mut owners = object.metadata.owner_references.iter().flatten();
     let above = owners.find(|owner| owner.controller == Some(true)).unwrap_or(owner);
     Ok(Some(Workload { template, name: format!("{}/{}", above.kind, above.name) }))
+}
+
+/// The end of a container's log: of the one that runs, or ended last.
+pub(super) async fn log(client: &Client, failure: &Failure) -> Result<String, RequestError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &failure.namespace);
+    let params = LogParams {
+        container: Some(failure.container.clone()),
+        tail_lines: Some(LOG.0),
+        limit_bytes: Some(LOG.1),
+        ..LogParams::default()
+    };
+    in_time(api.logs(&failure.name, &params)).await
 }
 
 /// Writes a profile.

@@ -6,6 +6,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+/// The ways in which a workload is run, in the order of the table.
+pub(crate) const WAYS: [&str; 8] =
+    ["unmodified", "naive", "safe", "isolated", "full", "built-in", "suggest", "heal"];
+
 /// A workload.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -12,9 +12,6 @@ use crate::node::is_ready;
 /// A container that was not started again for so long, and is ready, counts as running.
 pub(crate) const UNBROKEN: Duration = Duration::from_secs(8);
 
-/// What is said of an end, in characters.
-const LONGEST: usize = 160;
-
 /// How a workload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
@@ -33,6 +30,9 @@ pub(crate) struct Look {
     /// The pod that was looked at last, since when its container runs, and how often it was started again then.
     running: Option<(String, Instant)>,
     ready: BTreeSet<String>,
+    /// Those that are to go.
+    past: BTreeSet<String>,
+    here: BTreeSet<String>,
     /// Whether a pod went that had been ready.
     pub(crate) ready_went: bool,
 }
@@ -40,12 +40,21 @@ pub(crate) struct Look {
 impl Look {
     pub(crate) fn new(api: Api, namespace: &str, name: &str) -> Self {
         let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app%3D{name}");
-        Self { api, path, running: None, ready: BTreeSet::new(), ready_went: false }
+        Self {
+            api,
+            path,
+            running: None,
+            ready: BTreeSet::new(),
+            past: BTreeSet::new(),
+            here: BTreeSet::new(),
+            ready_went: false,
+        }
     }
 
     /// The pods that are to go may: somebody makes them anew on purpose.
     pub(crate) fn expect_others(&mut self) {
         self.ready.clear();
+        self.past.append(&mut self.here);
     }
 
     /// For how long the container of the pod has been running.
@@ -59,12 +68,13 @@ impl Look {
             Err(refused) => return State::Waiting(refused.message),
         };
         let pods: Vec<&Value> = list["items"].as_array().into_iter().flatten().collect();
-        let going = |pod: &&&Value| pod["metadata"]["deletionTimestamp"].is_string();
         let uid = |pod: &Value| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let staying: Vec<&Value> = pods.iter().filter(|pod| !going(pod)).copied().collect();
-        let here: BTreeSet<String> = staying.iter().map(|pod| uid(pod)).collect();
-        self.ready_went |= self.ready.iter().any(|ready| !here.contains(ready));
-        self.ready.retain(|ready| here.contains(ready));
+        let goes =
+            |pod: &Value| pod["metadata"]["deletionTimestamp"].is_string() || self.past.contains(&uid(pod));
+        let staying: Vec<&Value> = pods.iter().filter(|pod| !goes(pod)).copied().collect();
+        self.here = staying.iter().map(|pod| uid(pod)).collect();
+        self.ready_went |= self.ready.iter().any(|ready| !self.here.contains(ready));
+        self.ready.retain(|ready| self.here.contains(ready));
         let Some(pod) =
             staying.into_iter().max_by_key(|pod| pod["metadata"]["creationTimestamp"].to_string())
         else {
@@ -125,14 +135,13 @@ fn end(pod: &Value) -> Option<String> {
     None
 }
 
-/// What the API says of an end, in a line.
+/// What the API says of an end: its reason and exit code in a line, and below it the message, in which what was said
+/// last says most.
 fn text(end: &Value) -> String {
     let word = |field: &str| end[field].as_str().unwrap_or_default().trim().to_owned();
-    let message = word("message");
-    // What was said last says most.
-    let line = message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    let message = Some(word("message")).filter(|message| !message.is_empty());
     let code = end["exitCode"].as_i64().map_or_else(String::new, |code| format!(" {code}"));
-    format!("{}{code}: {line}", word("reason")).chars().take(LONGEST).collect()
+    format!("{}{code}\n{}", word("reason"), message.as_deref().unwrap_or("no message"))
 }
 
 fn posture(pod: &Value) -> String {

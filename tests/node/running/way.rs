@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::file::File;
+use super::file::{File, WAYS};
 use crate::installation::IMAGE;
 
-/// A way.
+/// A way; in the order of their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     /// Nobody touches it.
@@ -38,16 +38,7 @@ impl Way {
     ];
 
     pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Unmodified => "unmodified",
-            Self::Naive => "naive",
-            Self::Safe => "safe",
-            Self::Isolated => "isolated",
-            Self::Full => "full",
-            Self::BuiltIn => "built-in",
-            Self::Suggest => "suggest",
-            Self::Heal => "heal",
-        }
+        WAYS[self as usize]
     }
 
     /// Where workloads are run this way; so is the policy called.
@@ -69,7 +60,7 @@ impl Way {
     pub(crate) fn policy(self) -> Value {
         let posture = |posture: &str| json!({"unknown": posture, "floor": posture});
         // There are more workloads than a namespace's own limits are made for.
-        let guard = |mode: &str| json!({"mode": mode, "rounds": 6, "namespaceLimit": 10_000, "clusterLimit": 10_000, "unreadySeconds": 40});
+        let guard = |mode: &str| json!({"mode": mode, "rounds": 6, "namespaceLimit": 10_000, "clusterLimit": 10_000, "unreadySeconds": 40, "readLogs": true});
         let mut spec = json!({"selector": {"namespaces": [self.namespace()]}, "guard": {"mode": "off"}});
         match self {
             Self::Unmodified | Self::Naive => spec["preset"] = json!("observe"),

@@ -13,6 +13,7 @@ const LABELS: &str = "  labels:\n    {{- include \"pod-hardener.labels\" . | nin
 
 const SELF_MANAGED: &str = "components/self-managed/rbac.yaml";
 const STATUS_PAGE: &str = "components/status-page/rbac.yaml";
+const GUARD_LOGS: &str = "components/guard-logs/rbac.yaml";
 
 /// What of a file's text becomes what.
 type Change = (&'static str, String);
@@ -22,11 +23,13 @@ pub(super) fn pages(definition: &str) -> Result<Vec<Page>> {
     let role = [after("metadata:\n  name: pod-hardener-webhook\n", LABELS)];
     let self_managed = where_it_is("eq .Values.certificates.mode \"self-managed\"", &source(SELF_MANAGED)?);
     let status_page = where_it_is(".Values.statusPage.enabled", &source(STATUS_PAGE)?);
+    let guard_logs = where_it_is(".Values.guard.readLogs", &source(GUARD_LOGS)?);
     Ok(vec![
         page("crd", &where_it_is(".Values.crd.install", definition), &of_definition())?,
         page("role", &source("base/role.yaml")?, &role)?,
         page("guard-rbac", &source("base/guard.yaml")?, &of_guard())?,
         page("certificates-rbac", &self_managed, &of_self_managed())?,
+        page("guard-logs-rbac", &guard_logs, &of_guard_logs())?,
         page("status-page-rbac", &status_page, &of_status_page())?,
         page("webhook", &source("base/webhook.yaml")?, &of_webhooks())?,
     ])
@@ -102,6 +105,10 @@ fn of_status_page() -> [Change; 3] {
 
 fn of_guard() -> [Change; 2] {
     [after("metadata:\n  name: pod-hardener-guard\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
+}
+
+fn of_guard_logs() -> [Change; 2] {
+    [after("metadata:\n  name: pod-hardener-guard-logs\n", LABELS), (NAMESPACE[0], NAMESPACE[1].to_owned())]
 }
 
 fn of_webhooks() -> [Change; 6] {

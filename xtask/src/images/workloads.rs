@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 
-pub(crate) use file::File;
+pub(crate) use file::{File, WAYS};
 
 use super::oci::{Image, Layer};
 use super::{PACKAGES, SUITE, create, debian};

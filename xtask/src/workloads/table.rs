@@ -7,12 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::WAYS;
+use crate::images::workloads::WAYS;
 
 /// As `tests/node/running/go.rs` writes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Outcome {
+pub(super) struct Outcome {
     running: bool,
     posture: String,
     steps: Vec<String>,
@@ -20,9 +20,10 @@ struct Outcome {
     why: String,
 }
 
-type Found = BTreeMap<(String, &'static str), Outcome>;
+/// What was found, by workload and way.
+pub(super) type Found = BTreeMap<(String, &'static str), Outcome>;
 
-pub(super) fn write(results: &Path, names: &[String]) -> Result<String> {
+pub(super) fn read(results: &Path, names: &[String]) -> Result<Found> {
     let mut found = Found::new();
     for name in names {
         for way in WAYS {
@@ -33,10 +34,10 @@ pub(super) fn write(results: &Path, names: &[String]) -> Result<String> {
             found.insert((name.clone(), way), outcome);
         }
     }
-    Ok(text(&found, names))
+    Ok(found)
 }
 
-fn text(found: &Found, names: &[String]) -> String {
+pub(super) fn text(found: &Found, names: &[String]) -> String {
     let mut text = String::new();
     let all = |way: &'static str| found.iter().filter(move |((_, other), _)| *other == way).map(|(_, it)| it);
     let _ = writeln!(text, "| way | running | in posture `full` |\n| --- | --- | --- |");
@@ -90,10 +91,16 @@ fn cell(way: &str, outcome: &Outcome) -> String {
     }
 }
 
-/// What a program said stays what it is.
-fn quoted(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c == '`' { '\'' } else { c }).collect();
-    format!("`{}`", plain.trim())
+/// What is said of an end, in characters.
+const LONGEST: usize = 160;
+
+/// How it ended, and what was said last, in a line. What a program said stays what it is.
+fn quoted(why: &str) -> String {
+    let mut lines = why.lines().filter(|line| !line.trim().is_empty());
+    let how = lines.next().unwrap_or_default();
+    let line = lines.next_back().map_or_else(|| how.to_owned(), |last| format!("{how}: {}", last.trim()));
+    let plain = line.chars().map(|c| if c == '`' { '\'' } else { c });
+    format!("`{}`", plain.take(LONGEST).collect::<String>())
 }
 
 #[cfg(test)]
@@ -110,7 +117,7 @@ mod tests {
             ready_evicted: false,
         };
         let found = Found::from([
-            (("a".to_owned(), "full"), outcome(false, "", &[], "Error 1: no `x`")),
+            (("a".to_owned(), "full"), outcome(false, "", &[], "Error 1\nbegin\nno `x`\n")),
             (("a".to_owned(), "heal"), outcome(true, "isolated", &["one", "two"], "")),
         ]);
         let text = text(&found, &["a".to_owned()]);
