@@ -13,9 +13,8 @@ use super::Cause;
 use crate::rules::{RuleId, RuleSet};
 use table::{Path, REASONS, Row, TABLE, WITHOUT_REASON, Where};
 
-/// So much of what is said is looked at, from its end, in bytes: the kubelet keeps 4096 of a file and 2048 of a log, and
-/// of a log that is read there may be more.
-const LONGEST: usize = 16 * 1024;
+/// So much of what is said is looked at, from its end, in bytes.
+pub(super) const LONGEST: usize = 16 * 1024;
 
 /// How a container came to its end, or why it was not started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,7 +104,7 @@ pub fn classify(death: &Death<'_>, applied: RuleSet) -> Explained {
         };
         return only_by(cause, &[RuleId::run_as_non_root], applied);
     }
-    if let Some(explained) = by_message(tail(death.message), death.working_dir, applied) {
+    if let Some(explained) = by_message(tail(death.message, LONGEST), death.working_dir, applied) {
         // A program that its user may not even read is helped by no writable directory.
         let started = !NOT_STARTED.contains(&death.reason);
         return Explained { directory: explained.directory.filter(|_| started), ..explained };
@@ -123,7 +122,7 @@ pub fn classify(death: &Death<'_>, applied: RuleSet) -> Explained {
 /// it does not name another cause.
 #[must_use]
 pub fn may_be_hardening(death: &Death<'_>, applied: RuleSet) -> bool {
-    let lower = tail(death.message).to_ascii_lowercase();
+    let lower = tail(death.message, LONGEST).to_ascii_lowercase();
     let ended = death.exit_code.is_some() && death.reason != "OOMKilled";
     ended
         && LOWERED.iter().any(|rule| applied.contains(*rule))
@@ -146,8 +145,8 @@ fn is_silent(death: &Death<'_>) -> bool {
 }
 
 /// The end of a message, cut between characters.
-pub(super) fn tail(message: &str) -> &str {
-    let mut start = message.len().saturating_sub(LONGEST);
+pub(super) fn tail(message: &str, most: usize) -> &str {
+    let mut start = message.len().saturating_sub(most);
     while !message.is_char_boundary(start) {
         start += 1;
     }

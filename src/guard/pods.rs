@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::classify::{Death, NEVER_READY, classify, tail};
+use super::classify::{Death, LONGEST, NEVER_READY, classify, tail};
 use super::proven::{Proven, mark};
 use super::readiness::Readiness;
 use super::users::{self, Users};
@@ -25,6 +25,9 @@ const AGAIN: i64 = 30;
 
 /// So many that were never ready are remembered with all that is known of them: some hundred bytes each.
 const MOST_UNREADY: usize = 1024;
+
+/// So much of a message is kept, from its end, in bytes: the kubelet keeps 4096 of a file and 2048 of a log.
+const MOST_KEPT: usize = 4096;
 
 /// What was ready for so many seconds without being asked runs.
 const LONG: i64 = 30;
@@ -95,14 +98,15 @@ impl Failure {
     /// badly.
     #[must_use]
     pub fn has_more_to_say(&self, applied: RuleSet) -> bool {
-        let began = self.is_unready() || self.exit_code.is_some();
+        let began = self.exit_code.is_some() || (self.is_unready() && !self.proven);
         began && !classify(&self.death(), applied).is_whole()
     }
 
     /// Takes the end of its log for what it says, where that tells why.
     pub fn hear(&mut self, log: &str, applied: RuleSet) {
-        if classify(&Death { message: tail(log), ..self.death() }, applied).is_whole() {
-            tail(log).clone_into(&mut self.message);
+        let log = tail(log, LONGEST);
+        if classify(&Death { message: log, ..self.death() }, applied).is_whole() {
+            log.clone_into(&mut self.message);
         }
     }
 }
@@ -294,7 +298,7 @@ fn failure(
         reason: end.reason.to_owned(),
         exit_code: end.exit_code,
         signal: end.signal,
-        message: tail(end.message).to_owned(),
+        message: tail(end.message, MOST_KEPT).to_owned(),
     }
 }
 

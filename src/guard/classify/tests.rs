@@ -573,7 +573,7 @@ fn what_may_be_hardening_though_nothing_explains_it() {
 
 #[test]
 fn a_long_message_is_read_from_its_end() {
-    let noise = "ä all is well\n".repeat(1000);
+    let noise = "ä all is well\n".repeat(2000);
     let message = format!("open /a/x: read-only file system\n{noise}");
     assert_eq!(classify(&error(&message), RuleSet::all()).cause, Cause::Unexplained);
     let message = format!("{noise}open /a/x: read-only file system");

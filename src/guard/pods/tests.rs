@@ -112,6 +112,34 @@ fn what_is_kept_of_a_failure() {
 }
 
 #[test]
+fn a_log_is_heard_where_the_status_does_not_tell_why() {
+    let all = RuleSet::all();
+    let of = |reason: &str, code: Option<i32>, message: &str| Failure {
+        reason: reason.to_owned(),
+        exit_code: code,
+        ..failing(1, message)
+    };
+    for (failure, expected) in [
+        (of("Completed", Some(0), ""), true),
+        (of(NEVER_READY, None, ""), true),
+        (Failure { proven: true, ..of(NEVER_READY, None, "") }, false),
+        (of("Error", Some(1), "  from /usr/bin/puma:25"), true),
+        (of("Error", Some(1), "Permission denied"), true),
+        (of("Error", Some(1), "open /data/x: permission denied"), false),
+        (of("Error", Some(1), "bind: permission denied"), false),
+        // There is no log of what did not begin.
+        (of("CreateContainerConfigError", None, "secret \"x\" not found"), false),
+    ] {
+        assert_eq!(failure.has_more_to_say(all), expected, "{failure:?}");
+    }
+    let mut failure = of("Error", Some(1), "Permission denied");
+    failure.hear("beginning", all);
+    assert_eq!(failure.death().message, "Permission denied", "it tells less");
+    failure.hear("open /data/x: permission denied\nbye", all);
+    assert_eq!(failure.death().message, "open /data/x: permission denied\nbye");
+}
+
+#[test]
 fn each_end_is_looked_at_once() {
     let mut pods = Pods::default();
     let back_off = json!({"waiting": {"reason": "CrashLoopBackOff"}});
