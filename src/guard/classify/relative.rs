@@ -1,7 +1,7 @@
 //! Relative paths in what programs say, as applications have them that keep what is theirs beside the program.
 //!
-//! A working directory is often the image's word, which the API does not show. Then it is where the program's own files
-//! are, by the trace that is said with the error: that helps or does not, and does no harm.
+//! A working directory is often the image's word, which the API does not show. Then it is taken to be where the program's
+//! own files are, by the trace that is said with the error, else the usual one: that helps or does not, and does no harm.
 
 use super::path;
 use crate::plan::normalize;
@@ -27,6 +27,9 @@ const OTHERS: [&str; 11] = [
 /// Directories in which a program's sources are, below the one that it runs in.
 const PARTS: [&str; 7] = ["src", "lib", "bin", "dist", "build", "config", "public"];
 
+/// The working directory of most images of applications.
+const USUAL: &str = "/app";
+
 /// Words before a path that is to be written, or to be made.
 const VERBS: [&str; 8] = ["open", "mkdir", "create", "touch", "write", "unlink", "rename", "remove"];
 
@@ -39,7 +42,8 @@ pub(super) fn directory(
     working_dir: Option<&str>,
 ) -> Option<String> {
     let path = named(line, place)?;
-    let base = working_dir.map_or_else(|| of_program(message), |base| Some(normalize(base).into_owned()))?;
+    let said = working_dir.map(|base| normalize(base).into_owned());
+    let base = said.or_else(|| of_program(message)).unwrap_or_else(|| USUAL.to_owned());
     let makes = ["mkdir", "makedirs"].iter().any(|word| message.contains(word));
     let first = match path.split_once('/') {
         Some((first, _)) => Some(first),
@@ -86,7 +90,8 @@ fn said_of(before: &str) -> Option<&str> {
     let mut words = words.split_whitespace().rev();
     let (path, verb) = (words.next()?, words.next().unwrap_or_default());
     let is_verb = VERBS.iter().any(|known| verb.trim_end_matches(':').to_ascii_lowercase().ends_with(known));
-    (is_verb || path.contains('/')).then_some(path)
+    let looks_like_one = path.contains('/') || (is_verb && path.contains('.')) || verb == "mkdir";
+    looks_like_one.then_some(path)
 }
 
 /// Nothing that could be read in two ways, nor leads out of where it begins.
@@ -159,9 +164,9 @@ mod tests {
             ),
             (format!("/a/one/x.php:3 /a/two/y.php\nfopen('cache/x'): {error}"), Some("/a/cache")),
             // Nobody says where.
-            (format!("open data/x: {READ_ONLY}"), None),
-            (format!("  File \"/usr/lib/python3/x.py\"\nOSError: {error}: 'x'"), None),
-            (format!("/x.py: OSError: {error}: 'x'"), None),
+            (format!("open data/x: {READ_ONLY}"), Some("/app/data")),
+            (format!("  File \"/usr/lib/python3/x.py\"\nOSError: {error}: 'x'"), Some("/app")),
+            (format!("/x.py: OSError: {error}: 'x'"), Some("/app")),
         ] {
             assert_eq!(of(&message, None).as_deref(), expected, "{message}");
         }
@@ -171,7 +176,9 @@ mod tests {
             (format!("mkdir: cannot create directory ‘data’: {error}"), Some("/work/data")),
             (format!("sh: 1: cannot create out.txt: {error}"), Some("/work")),
             (format!("java.io.FileNotFoundException: logs/x.log ({error})"), Some("/work/logs")),
+            (format!("mkdir data: {READ_ONLY}"), Some("/work/data")),
             (format!("it is a {READ_ONLY}"), None),
+            (format!("attempt to write a {READ_ONLY}"), None),
             (format!("open ../x: {READ_ONLY}"), None),
             (format!("open a/../../x: {READ_ONLY}"), None),
             (format!("open a//x: {READ_ONLY}"), None),

@@ -393,7 +393,7 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
     (
         "node, mkdir",
         Cause::ReadOnly,
-        None,
+        Some("/app/uploads"),
         "Error: ENOENT: no such file or directory, mkdir 'uploads'\n    at Object.mkdirSync (node:fs:1372:26) {\n  errno: -2,\n  code: 'ENOENT',\n  syscall: 'mkdir',\n  path: 'uploads'\n}\n\nNode.js v18.20.4",
     ),
     (

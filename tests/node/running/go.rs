@@ -13,13 +13,13 @@ use crate::cluster::ADMIN;
 use crate::fixture::Fixture;
 
 /// So long may a container run without being ready …
-const READY_WITHIN: Duration = Duration::from_secs(40);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 /// … and so long may all of it take where the guard does not help.
 const LONGEST: Duration = Duration::from_secs(120);
 /// So long may the guard take for all its steps.
-const LONGEST_GUARDED: Duration = Duration::from_secs(360);
+const LONGEST_GUARDED: Duration = Duration::from_secs(600);
 /// So long may it take for its next step, beside the time that it waits by itself.
-const STEP_WITHIN: Duration = Duration::from_secs(50);
+const STEP_WITHIN: Duration = Duration::from_secs(75);
 /// In so long a time it is seen that an image may go back up.
 const CLIMB_WITHIN: Duration = Duration::from_secs(18);
 /// In so long a time every replica knows a profile.

@@ -60,7 +60,7 @@ impl Way {
     pub(crate) fn policy(self) -> Value {
         let posture = |posture: &str| json!({"unknown": posture, "floor": posture});
         // There are more workloads than a namespace's own limits are made for.
-        let guard = |mode: &str| json!({"mode": mode, "rounds": 6, "namespaceLimit": 10_000, "clusterLimit": 10_000, "unreadySeconds": 40, "readLogs": true});
+        let guard = |mode: &str| json!({"mode": mode, "rounds": 6, "namespaceLimit": 10_000, "clusterLimit": 10_000, "unreadySeconds": 60, "readLogs": true});
         let mut spec = json!({"selector": {"namespaces": [self.namespace()]}, "guard": {"mode": "off"}});
         match self {
             Self::Unmodified | Self::Naive => spec["preset"] = json!("observe"),
