@@ -77,7 +77,7 @@ labels! {
         Unexplained = "unexplained",
         /// There is nothing left that would help, or that policy allows.
         NothingLeft = "nothing-left",
-        /// A profile about the image goes before what is learnt.
+        /// An administrator's profile about the image goes before what is learnt.
         Outranked = "outranked",
         /// A circuit is open, or there are as many learnt profiles as there may be.
         Stopped = "stopped",

@@ -102,7 +102,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         memory: failure.memory.as_deref(),
         posture: standing.posture,
         floor: standing.floor,
-        known: in_force.map_or(&nothing, |learnt| &learnt.spec),
+        known: &standing.facts,
     };
     let step = if cause == Cause::Unexplained { rung(&trouble) } else { remedy(&trouble, &standing.policy) };
     let told = |rest: &str| Some(format!("container {}: {}: {rest}", failure.container, cause.as_text()));
@@ -111,7 +111,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         return leave(Outcome::NothingLeft, Help::None, note);
     };
     let help = step.help();
-    if let Some((name, origin)) = standing.profile.as_ref().filter(|(_, origin)| *origin != Origin::Learnt) {
+    if let Some((name, origin)) =
+        standing.profile.as_ref().filter(|(_, origin)| *origin == Origin::Administrator)
+    {
         let note = told(&format!(
             "profile {name} ({}) goes before what is learnt; it may help if {step}, in a profile of your own",
             origin.as_str()

@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::harden::harden;
 use crate::policy::{Policy, PolicySet};
 use crate::posture::{self, Posture};
-use crate::profiles::Origin;
+use crate::profiles::{Origin, ProfileSpec};
 use crate::review::{World, learn_of_nodes};
 use crate::rules::{Place, RuleResult, RuleSet};
 use crate::subject::{Reach, Subject};
@@ -29,6 +29,8 @@ pub struct Standing {
     pub mounts: Vec<String>,
     /// The profile that is in force for its image: its name, and whose word it is.
     pub profile: Option<(String, Origin)>,
+    /// All that is known of the image by it.
+    pub facts: ProfileSpec,
     /// The policy by which it is hardened.
     pub policy: Policy,
 }
@@ -66,6 +68,7 @@ pub fn examine(template: &[u8], container: &str, namespace: &str, world: &World<
         floor: posture::floor(hardened.policy, facts.space.as_deref()),
         mounts: view.mounts().iter().map(|mount| mount.mount_path.as_str().to_owned()).collect(),
         profile: stance.profile.map(|profile| (profile.name.clone(), profile.facts.source)),
+        facts: stance.profile.map(|profile| profile.facts.clone()).unwrap_or_default(),
         policy: hardened.policy.clone(),
     })
 }

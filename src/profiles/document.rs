@@ -192,7 +192,8 @@ impl Content {
     }
 }
 
-/// Whose word a profile is. An administrator's goes before what is built in, and that before what was learnt.
+/// Whose word a profile is. An administrator's goes before what is built in, and that before what was learnt, which adds
+/// to it.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]

@@ -3,6 +3,7 @@
 //! One type for what is built in, for files and for custom resources. What is known is looked up by the image as it
 //! is written in the pod; nobody asks a registry.
 
+mod addition;
 mod document;
 mod image;
 mod library;

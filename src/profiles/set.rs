@@ -50,7 +50,7 @@ pub struct ProfileSet {
 /// How well a profile matches: whose word first, then how exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    origin: Origin,
+    word: Word,
     in_namespace: bool,
     by_digest: bool,
     /// Of the tag's pattern, and of the repository's, the length without wildcards.
@@ -60,8 +60,31 @@ struct Rank {
     round: u32,
 }
 
+/// Whose word goes before whose, the last before all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    /// What was learnt, and somebody made to be about more than one image in one namespace.
+    Widened,
+    BuiltIn,
+    /// What was learnt of one image: it holds what is built in about that.
+    Learnt,
+    Administrator,
+}
+
+impl Word {
+    fn of(facts: &ProfileSpec) -> Self {
+        match facts.source {
+            Origin::Administrator => Self::Administrator,
+            Origin::BuiltIn => Self::BuiltIn,
+            Origin::Learnt if facts.images.only_image().is_some() => Self::Learnt,
+            Origin::Learnt => Self::Widened,
+        }
+    }
+}
+
 impl ProfileSet {
-    /// These profiles. Of two that match equally well the first by name counts.
+    /// These profiles. Of two that match equally well the first by name counts. What was learnt of an image is added to
+    /// what is built in about it.
     #[must_use]
     pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Self {
         let mut profiles: Vec<Profile> = profiles.into_iter().collect();
@@ -81,7 +104,24 @@ impl ProfileSet {
                 }
             }
         }
+        for (number, facts) in set.additions() {
+            set.profiles[number].facts = facts;
+        }
         set
+    }
+
+    /// What was learnt of images about which something is built in, on top of that.
+    fn additions(&self) -> Vec<(usize, ProfileSpec)> {
+        let learnt = self.profiles.iter().enumerate().filter(|(_, it)| it.facts.source == Origin::Learnt);
+        let added = learnt.filter_map(|(number, it)| {
+            let image = it.facts.images.only_image()?;
+            let reference = Reference::parse(&image)?;
+            let built_in =
+                self.matching(&reference, "").filter(|(other, _)| other.facts.source == Origin::BuiltIn);
+            let (known, _) = built_in.max_by(|(a, rank), (b, other)| order(a, *rank, b, *other))?;
+            Some((number, it.facts.added_to(&known.facts)))
+        });
+        added.collect()
     }
 
     /// All of them, by name.
@@ -152,7 +192,7 @@ fn rank(profile: &Profile, reference: &Reference<'_>, whole: &str, namespace: &s
         return None;
     }
     Some(Rank {
-        origin: profile.facts.source,
+        word: Word::of(&profile.facts),
         in_namespace: !images.namespaces.is_empty(),
         by_digest: !images.digests.is_empty(),
         tag: tag.unwrap_or(0),

@@ -302,8 +302,12 @@ impl Stage {
         .await;
     }
 
-    /// A pod that was ready for long, a bare one, one of a Job, and one that fails for reasons of its own.
+    /// A pod that was ready for long, a bare one, one of a Job, one that fails for reasons of its own, and one of an image
+    /// about which an administrator has a profile. What is built in is added to.
     async fn leaves_alone(&self, namespace: &Namespace) {
+        let ours = json!({"apiVersion": "pod-hardener.dev/v1alpha1", "kind": "ImageProfile",
+            "metadata": {"name": "ours"}, "spec": {"match": {"repositories": ["ours"]}, "user": 1000}});
+        self.fixture.cluster.api(ADMIN).create(PROFILES, &ours).await.expect("a profile");
         let ready = self.deploy(namespace, "ready", "ready:1").await;
         let mut was = failed(&ready, SAID, 1);
         let condition = |pod: &mut Value, status: &str, at: &str| {
@@ -335,15 +339,9 @@ impl Stage {
 
         let other = self.deploy(namespace, "other", "other:1").await;
         self.fail(namespace, &other, "dial tcp 10.0.0.1:5432: connect: connection refused", 3).await;
-        let known = self.deploy(namespace, "known", "nginx:1.29").await;
-        self.fail(
-            namespace,
-            &known,
-            "nginx: [emerg] open() \"/srv/x/y\" failed (30: Read-only file system)",
-            1,
-        )
-        .await;
-        until_told(namespace, ("Deployment", "known"), "NoRemedy", "profile nginx (built-in)").await;
+        let known = self.deploy(namespace, "known", "ours:1").await;
+        self.fail(namespace, &known, SAID, 1).await;
+        until_told(namespace, ("Deployment", "known"), "NoRemedy", "profile ours (administrator)").await;
 
         for outcome in ["was-ready", "left-to-job", "unexplained", "outranked"] {
             self.until_outcome(outcome, 0.0).await;
@@ -351,9 +349,19 @@ impl Stage {
         for pod in [&ready, &bare, &of_job, &other, &known] {
             assert!(self.is_there(namespace, pod).await, "{}", pod["metadata"]);
         }
-        for image in ["bare", "other", "nginx"] {
+        for image in ["bare", "other", "ours"] {
             assert_eq!(self.learnt(namespace, image).await, Vec::<Value>::new(), "{image}");
         }
+
+        let nginx = self.deploy(namespace, "nginx", "nginx:1.29").await;
+        self.fail(namespace, &nginx, "open() \"/srv/x/y\" failed (30: Read-only file system)", 1).await;
+        self.until_learnt(namespace, "nginx", |profile| profile["spec"]["approved"] == true).await;
+        let next = self.pod_of(namespace, "nginx", nginx["metadata"]["uid"].as_str().expect("a uid")).await;
+        let container = &next["spec"]["containers"][0];
+        let mounts = container["volumeMounts"].as_array().expect("mounts");
+        let paths: Vec<&str> = mounts.iter().filter_map(|mount| mount["mountPath"].as_str()).collect();
+        assert_eq!(container["securityContext"]["runAsUser"], 101, "as built in: {container}");
+        assert!(paths.contains(&"/var/cache/nginx") && paths.contains(&"/srv/x"), "{container}");
     }
 
     async fn stops(&self, namespace: &Namespace) {

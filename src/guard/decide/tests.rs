@@ -15,6 +15,7 @@ fn standing() -> Standing {
         floor: Posture::Safe,
         mounts: Vec::new(),
         profile: None,
+        facts: ProfileSpec::default(),
         policy: Policy::from(Preset::Restricted),
     }
 }
@@ -25,9 +26,13 @@ fn terms(mode: GuardMode) -> GuardPolicy {
 
 fn decided(message: &str, standing: &Standing, terms: &GuardPolicy, learnt: &[Learnt]) -> Decision {
     let failure = failing(1, message);
+    let in_force = learnt.iter().filter(|learnt| learnt.spec.is_in_force());
+    let newest = in_force.max_by_key(|learnt| learnt.spec.round);
+    let facts = newest.map_or_else(|| standing.facts.clone(), |learnt| learnt.spec.clone());
+    let standing = Standing { facts, ..standing.clone() };
     decide(&Situation {
         failure: &failure,
-        standing,
+        standing: &standing,
         terms,
         learnt,
         image_user: None,
@@ -129,11 +134,11 @@ fn what_is_left_alone() {
     };
     assert_eq!(decide(&situation), Decision::Wait);
 
-    standing.profile = Some(("nginx".to_owned(), Origin::BuiltIn));
+    standing.profile = Some(("nginx".to_owned(), Origin::Administrator));
     let Decision::Leave { outcome, note, .. } = decided(READ_ONLY, &standing, &terms, &[]) else { panic!() };
     let note = note.expect("a note");
     assert_eq!(outcome, Outcome::Outranked);
-    assert!(note.contains("profile nginx (built-in)") && note.contains("/data is writable"), "{note}");
+    assert!(note.contains("profile nginx (administrator)") && note.contains("/data is writable"), "{note}");
     standing.profile = None;
 
     let learnt = kept(&written(decided(READ_ONLY, &standing, &terms, &[])), None);
@@ -146,6 +151,19 @@ fn what_is_left_alone() {
     );
     standing.image = "*".to_owned();
     assert_eq!(left(&decided(READ_ONLY, &standing, &terms, &[])), Outcome::NothingLeft);
+}
+
+#[test]
+fn what_is_built_in_is_added_to() {
+    let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
+    standing.profile = Some(("db".to_owned(), Origin::BuiltIn));
+    standing.facts = ProfileSpec { user: Some(999), ..ProfileSpec::default() };
+    let change = written(decided(READ_ONLY, &standing, &terms, &[]));
+    let spec = &change.profile.spec;
+    assert_eq!((spec.user, spec.writable_paths.as_ref().map(Vec::len)), (None, Some(1)), "only what is new");
+    // What it has already is not tried.
+    Remedy::Path("/data".to_owned()).take(&mut standing.facts);
+    assert_eq!(written(decided(READ_ONLY, &standing, &terms, &[])).help, Help::Posture);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 /// The ways in which a workload is run, in the order of the table.
-pub(crate) const WAYS: [&str; 8] =
-    ["unmodified", "naive", "safe", "isolated", "full", "built-in", "suggest", "heal"];
+pub(crate) const WAYS: [&str; 9] =
+    ["unmodified", "naive", "safe", "isolated", "full", "built-in", "suggest", "heal", "both"];
 
 /// A workload.
 #[derive(Debug, Clone, Deserialize)]

@@ -22,14 +22,17 @@ pub(crate) enum Way {
     Suggest,
     /// Nobody knows the image; the guard heals.
     Heal,
+    /// With the facts that are built in, to which the guard adds.
+    Both,
 }
 
 impl Way {
     /// What is asked first is done first.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Unmodified,
         Self::BuiltIn,
         Self::Heal,
+        Self::Both,
         Self::Isolated,
         Self::Suggest,
         Self::Naive,
@@ -53,7 +56,7 @@ impl Way {
 
     /// Whether the guard looks after it.
     pub(crate) const fn is_guarded(self) -> bool {
-        matches!(self, Self::Suggest | Self::Heal)
+        matches!(self, Self::Suggest | Self::Heal | Self::Both)
     }
 
     /// The policy's spec.
@@ -67,9 +70,10 @@ impl Way {
             Self::Safe => spec["posture"] = posture("safe"),
             Self::Isolated => spec["posture"] = posture("isolated"),
             Self::Full | Self::BuiltIn => spec["posture"] = posture("full"),
-            Self::Suggest | Self::Heal => spec["guard"] = guard(self.name()),
+            Self::Suggest => spec["guard"] = guard("suggest"),
+            Self::Heal | Self::Both => spec["guard"] = guard("heal"),
         }
-        if matches!(self, Self::BuiltIn | Self::Suggest | Self::Heal) {
+        if self == Self::BuiltIn || self.is_guarded() {
             let (_, image, tag) = IMAGE;
             let copy_up = json!({"image": format!("{image}:{tag}"), "pullPolicy": "Never"});
             spec["rules"] = json!({"read-only-root-filesystem": {"copyUp": copy_up}});
@@ -80,7 +84,7 @@ impl Way {
     /// The image as a pod names it: by a name that nobody knows, or by the one that it is known by.
     pub(crate) fn image(self, name: &str, file: &File) -> String {
         match self {
-            Self::BuiltIn => file.image.clone(),
+            Self::BuiltIn | Self::Both => file.image.clone(),
             _ => format!("localhost/workloads/{name}:1"),
         }
     }

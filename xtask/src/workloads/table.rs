@@ -63,6 +63,7 @@ pub(super) fn text(found: &Found, names: &[String]) -> String {
         ("built-in", "Those that `built-in` takes down"),
         ("suggest", "Those that no approved suggestion helped"),
         ("heal", "Those that `heal` did not help"),
+        ("both", "Those that do not run with what is built in and the guard"),
         ("isolated", "Those that `isolated` takes down"),
         ("safe", "Those that `safe` takes down"),
         ("unmodified", "Those that do not run here at all"),
@@ -122,7 +123,7 @@ mod tests {
         ]);
         let text = text(&found, &["a".to_owned()]);
         assert!(text.contains("| `full` | 0 of 1 | 0 |"), "{text}");
-        assert!(text.contains("| a |  |  |  |  | **down** |  |  | isolated, 2 steps |"), "{text}");
+        assert!(text.contains("| a |  |  |  |  | **down** |  |  | isolated, 2 steps |  |"), "{text}");
         assert!(text.contains("- a: `Error 1: no 'x'`\n"), "{text}");
     }
 }
