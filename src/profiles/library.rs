@@ -62,7 +62,7 @@ mod tests {
             ("php:8.4-fpm", "php-fpm", Some(33)),
             ("php:8.4-apache", "php-apache", Some(33)),
             ("quay.io/prometheus/prometheus:v3", "prometheus", Some(65534)),
-            ("influxdb:2.7-alpine", "influxdb-alpine", None),
+            ("influxdb:2.7-alpine", "influxdb-alpine", Some(1000)),
         ] {
             let found = set.find(image, "").expect(image);
             assert_eq!((found.name.as_str(), found.facts.user), (name, user), "{image}");
