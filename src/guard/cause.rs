@@ -15,6 +15,8 @@ labels! {
         Ownership = "ownership",
         /// It wanted to become another user, or to change its root directory.
         SetUser = "set-user",
+        /// It wanted to gain privileges by a program with the setuid bit, such as sudo.
+        Setuid = "setuid-program",
         /// It wanted to listen on a port below 1024.
         LowPort = "low-port",
         /// Its program has file capabilities that the container may not have.
@@ -106,6 +108,7 @@ impl Cause {
             Self::Write => "it could not write",
             Self::Ownership => "it may not change whose a file is",
             Self::SetUser => "it may not become another user",
+            Self::Setuid => "a setuid program gives it no privileges",
             Self::LowPort => "it may not listen on a low port",
             Self::FileCapability => "its program has capabilities that it may not have",
             Self::NamedUser => "its image names its user by name",

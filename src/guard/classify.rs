@@ -186,6 +186,8 @@ fn by_table(table: &[Row], message: &str, working_dir: Option<&str>, applied: Ru
         })
     };
     let directory = directory.or_else(|| inside.then(relative)?);
+    let program = || relative::of_program(message).filter(|_| last.path == Path::Program);
+    let directory = directory.or_else(program);
     // Others say the cause, and on the next line of what.
     let next = || lines.get(at + 1).filter(|_| inside && !path::is_named(lines[at]));
     let directory = directory.or_else(|| path::directory(next()?, 0, 0));

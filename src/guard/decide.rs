@@ -6,7 +6,9 @@ use super::learnt;
 use super::pods::Failure;
 use super::remedy::{Remedy, Trouble, climb, remedy, rung};
 use super::{Cause, GuardMode, GuardPolicy, Help, Outcome};
+use crate::posture::Posture;
 use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec};
+use crate::rules::RuleId;
 use crate::sources::Learnt;
 
 /// How long it takes at most until every replica knows a profile, in seconds: pods that were created earlier may have
@@ -85,6 +87,18 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     }
     let is_trial =
         !failure.proven && failure.restarts >= TRIES && may_be_hardening(&failure.death(), standing.applied);
+    // On the lowest rung no more is taken from it than the way to gain privileges.
+    let is_lowest = standing.posture == Posture::Safe && !failure.proven && failure.restarts >= TRIES;
+    let may_gain = standing.applied.contains(RuleId::privilege_escalation)
+        && (cause == Cause::Setuid || (cause == Cause::Unexplained && is_lowest));
+    if may_gain {
+        let note = format!(
+            "container {}: {}: if it needs setuid programs, such as sudo, exempt it from privilege-escalation",
+            failure.container,
+            cause.as_text()
+        );
+        return leave(Outcome::NothingLeft, Help::None, Some(note));
+    }
     if (cause == Cause::Unexplained && !is_trial) || (failure.is_unready() && failure.proven) {
         return leave(Outcome::Unexplained, Help::None, None);
     }

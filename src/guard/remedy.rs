@@ -72,7 +72,8 @@ const RUN: [&str; 2] = ["/run", "/var/run"];
 #[must_use]
 pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
     let step = match trouble.cause {
-        Cause::Unexplained => return None,
+        // Nobody is let gain privileges but by its owner's word.
+        Cause::Unexplained | Cause::Setuid => return None,
         // Less hardening gives no memory.
         Cause::OutOfMemory => return memory(trouble, policy),
         Cause::ReadOnly => home(trouble).or_else(|| path(trouble, policy)),

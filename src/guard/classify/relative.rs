@@ -44,7 +44,7 @@ pub(super) fn directory(
     let path = named(line, place)?;
     let said = working_dir.map(|base| normalize(base).into_owned());
     let base = said.or_else(|| of_program(message)).unwrap_or_else(|| USUAL.to_owned());
-    let makes = ["mkdir", "makedirs"].iter().any(|word| message.contains(word));
+    let makes = ["mkdir", "makedirs", "createDirector"].iter().any(|word| message.contains(word));
     let first = match path.split_once('/') {
         Some((first, _)) => Some(first),
         None if makes => Some(path),
@@ -66,16 +66,19 @@ fn named(line: &str, (at, end): (usize, usize)) -> Option<&str> {
 
 const QUOTES: [char; 5] = ['\'', '"', '`', '‘', '’'];
 
-fn quoted_first(text: &str) -> Option<&str> {
-    let mut parts = text.splitn(3, QUOTES);
-    let (_, inside, _) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(inside)
+/// `: 'log/x'`, `, open 'log/x'`
+fn quoted_first(behind: &str) -> Option<&str> {
+    let mut parts = behind.splitn(3, QUOTES);
+    let (between, inside, _) = (parts.next()?, parts.next()?, parts.next()?);
+    (between.split_whitespace().count() <= 2).then_some(inside)
 }
 
-fn quoted_last(text: &str) -> Option<&str> {
-    let mut parts = text.rsplitn(3, QUOTES);
-    let (_, inside, _) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(inside)
+/// `"log/x" failed (30: …`
+fn quoted_last(before: &str) -> Option<&str> {
+    let mut parts = before.rsplitn(3, QUOTES);
+    let (between, inside, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_near = between.replace("failed", "").chars().all(|c| c.is_ascii_digit() || " :()[]".contains(c));
+    is_near.then_some(inside)
 }
 
 /// `… @ rb_sysopen - log/x`
@@ -89,8 +92,10 @@ fn said_of(before: &str) -> Option<&str> {
     let words = before.trim_end_matches([' ', ':', '(']);
     let mut words = words.split_whitespace().rev();
     let (path, verb) = (words.next()?, words.next().unwrap_or_default());
-    let is_verb = VERBS.iter().any(|known| verb.trim_end_matches(':').to_ascii_lowercase().ends_with(known));
-    let looks_like_one = path.contains('/') || (is_verb && path.contains('.')) || verb == "mkdir";
+    let verb = verb.trim_end_matches(':').to_ascii_lowercase();
+    let is_verb = VERBS.iter().any(|known| verb.ends_with(known));
+    let says_it = ["mkdir", "exception"].iter().any(|word| verb.ends_with(word));
+    let looks_like_one = says_it || path.contains('/') || (is_verb && path.contains('.'));
     looks_like_one.then_some(path)
 }
 
@@ -105,7 +110,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 /// Where the program's own files are: the directory that all have in common which the message names.
-fn of_program(message: &str) -> Option<String> {
+pub(super) fn of_program(message: &str) -> Option<String> {
     let own = path::all(message).filter(|path| {
         let is_source = SOURCES.iter().any(|end| path.ends_with(end));
         is_source && !OTHERS.iter().any(|others| path.contains(others))
@@ -177,6 +182,12 @@ mod tests {
             (format!("sh: 1: cannot create out.txt: {error}"), Some("/work")),
             (format!("java.io.FileNotFoundException: logs/x.log ({error})"), Some("/work/logs")),
             (format!("mkdir data: {READ_ONLY}"), Some("/work/data")),
+            (
+                format!(
+                    "java.nio.file.FileSystemException: logs: {error}\n\tat java.nio.file.Files.createDirectory(F.java:7)"
+                ),
+                Some("/work/logs"),
+            ),
             (format!("it is a {READ_ONLY}"), None),
             (format!("attempt to write a {READ_ONLY}"), None),
             (format!("open ../x: {READ_ONLY}"), None),

@@ -1,7 +1,9 @@
 //! The table: which words mean what, and which rules can have brought it about.
 
 use crate::guard::Cause;
-use crate::rules::RuleId::{self, capabilities, read_only_root_filesystem, run_as_non_root};
+use crate::rules::RuleId::{
+    self, capabilities, privilege_escalation, read_only_root_filesystem, run_as_non_root,
+};
 
 /// One line of the table. All words are in lower case.
 pub(super) struct Row {
@@ -38,6 +40,8 @@ pub(super) enum Path {
     Ignored,
     /// Something in the directory that must be writable.
     Inside,
+    /// There is none: it is one of the program's own, where its sources are.
+    Program,
 }
 
 const DENIED: &[&str] = &[
@@ -205,6 +209,22 @@ pub(super) const TABLE: &[Row] = &[
         path: Path::Ignored,
         by: IDENTITY,
     },
+    Row {
+        cause: Cause::Setuid,
+        phrases: &[
+            "\"no new privileges\" flag is set",
+            "with the 'nosuid' option",
+            "must be setuid root",
+            "must be suid to work",
+            "must have the setuid bit",
+            "not installed setuid root",
+            "not setuid root",
+        ],
+        with: &[],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: &[privilege_escalation],
+    },
     // Said by who is not root and would be.
     Row {
         cause: Cause::SetUser,
@@ -238,11 +258,19 @@ pub(super) const TABLE: &[Row] = &[
             "readonlyfilesystem",
             "erofs",
             "errno 30",
-            "readonly database",
         ],
         with: &[],
         where_: Where::Line,
         path: Path::Inside,
+        by: &[read_only_root_filesystem],
+    },
+    // SQLite names no file.
+    Row {
+        cause: Cause::ReadOnly,
+        phrases: &["readonly database"],
+        with: &[],
+        where_: Where::Line,
+        path: Path::Program,
         by: &[read_only_root_filesystem],
     },
     // Node says so of directories to be made below one that is read-only.
@@ -265,56 +293,66 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 /// What a program says that could not write, and does not say why. Reading is not in it: what is missing is missing.
-pub(super) const WITHOUT_REASON: &[Row] = &[Row {
-    cause: Cause::Write,
-    phrases: &[
-        "log pid to",
-        "write pid to",
-        "listing data dir",
-        "for writing",
-        "not writable",
-        "not writeable",
-        "isn't writable",
-        "unwritable",
-        "unwriteable",
-        "is read-only",
-        "could not create",
-        "couldn't create",
-        "can't create",
-        "cannot create",
-        "can not create",
-        "unable to create",
-        "failed to create",
-        "failed creating",
-        "error creating",
-        "could not write",
-        "couldn't write",
-        "can't write",
-        "cannot write",
-        "can not write",
-        "unable to write",
-        "failed to write",
-        "error writing",
-        "could not lock",
-        "cannot lock",
-        "can't lock",
-        "unable to lock",
-        "failed to lock",
-        "failed to mkdir",
-        "unable to mkdir",
-        "could not touch",
-        "failed to touch",
-        "unlink failed",
-        "open log",
-        "opening log",
-        "open pid",
-        "opening pid",
-    ],
-    with: &[],
-    where_: Where::LineWithPath,
-    path: Path::Inside,
-    by: &[run_as_non_root, capabilities, read_only_root_filesystem],
-}];
+pub(super) const WITHOUT_REASON: &[Row] = &[
+    Row {
+        cause: Cause::Write,
+        phrases: &[
+            "log pid to",
+            "write pid to",
+            "listing data dir",
+            "for writing",
+            "not writable",
+            "not writeable",
+            "isn't writable",
+            "unwritable",
+            "unwriteable",
+            "is read-only",
+            "could not create",
+            "couldn't create",
+            "can't create",
+            "cannot create",
+            "can not create",
+            "unable to create",
+            "failed to create",
+            "failed creating",
+            "error creating",
+            "could not write",
+            "couldn't write",
+            "can't write",
+            "cannot write",
+            "can not write",
+            "unable to write",
+            "failed to write",
+            "error writing",
+            "could not lock",
+            "cannot lock",
+            "can't lock",
+            "unable to lock",
+            "failed to lock",
+            "failed to mkdir",
+            "unable to mkdir",
+            "could not touch",
+            "failed to touch",
+            "unlink failed",
+            "open log",
+            "opening log",
+            "open pid",
+            "opening pid",
+        ],
+        with: &[],
+        where_: Where::LineWithPath,
+        path: Path::Inside,
+        by: &[run_as_non_root, capabilities, read_only_root_filesystem],
+    },
+    Row {
+        cause: Cause::Write,
+        phrases: &["unable to open database file"],
+        with: &[],
+        where_: Where::Line,
+        path: Path::Program,
+        by: &[run_as_non_root, capabilities, read_only_root_filesystem],
+    },
+];
 
 /// Reasons that no directory helps: a line that names one is not taken for a write that hardening refused.
 pub(super) const REASONS: &[&str] = &[

@@ -374,6 +374,24 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
         Some("/home/node/app/uploads"),
         "node:fs:1362\n  const result = binding.mkdir(\n\nError: EROFS: read-only file system, mkdir 'uploads'\n    at Object.mkdirSync (node:fs:1391:3)\n    at Object.<anonymous> (/home/node/app/server.js:3:4) {\n  errno: -30,\n  syscall: 'mkdir',\n  code: 'EROFS',\n  path: 'uploads'\n}\n\nNode.js v18.20.4",
     ),
+    (
+        "django",
+        Cause::Write,
+        Some("/code"),
+        "  File \"/code/manage.py\", line 22, in main\n  File \"/usr/lib/python3/dist-packages/django/db/backends/sqlite3/base.py\", line 209, in get_new_connection\n    conn = Database.connect(**conn_params)\ndjango.db.utils.OperationalError: unable to open database file",
+    ),
+    (
+        "java, beside the program",
+        Cause::ReadOnly,
+        Some("/app/logs"),
+        "Exception in thread \"main\" java.nio.file.FileSystemException: logs: Read-only file system\n\tat java.base/java.nio.file.Files.createDirectories(Files.java:793)\n\tat App.main(App.java:7)",
+    ),
+    (
+        "sudo",
+        Cause::Setuid,
+        None,
+        "sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.\nsudo: If sudo is running in a container, you may need to adjust the container configuration to disable the flag.",
+    ),
     // No name for the uid.
     (
         "python, home",

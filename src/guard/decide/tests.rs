@@ -154,6 +154,36 @@ fn what_is_left_alone() {
 }
 
 #[test]
+fn who_needs_setuid_programs_is_told_of_the_exemption() {
+    let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
+    let told = |decision: Decision| match decision {
+        Decision::Leave { outcome: Outcome::NothingLeft, note, .. } => note.unwrap_or_default(),
+        other => panic!("{other:?}"),
+    };
+    let sudo = "sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.";
+    assert!(told(decided(sudo, &standing, &terms, &[])).contains("exempt it from privilege-escalation"));
+    // Where nothing explains it, once nothing else is taken from it.
+    standing.posture = Posture::Safe;
+    standing.applied = RuleSet::from_iter([RuleId::privilege_escalation]);
+    let situation = |failure: &Failure, standing: &Standing| {
+        decide(&Situation {
+            failure,
+            standing,
+            terms: &terms,
+            learnt: &[],
+            image_user: None,
+            workload: "w",
+            date: "2027-01-31",
+        })
+    };
+    let lowest = situation(&failing(3, "what"), &standing);
+    assert!(told(lowest).contains("exempt it from privilege-escalation"));
+    assert_eq!(left(&situation(&failing(2, "what"), &standing)), Outcome::Unexplained);
+    standing.applied = RuleSet::default();
+    assert_eq!(left(&situation(&failing(3, "what"), &standing)), Outcome::Unexplained);
+}
+
+#[test]
 fn what_is_built_in_is_added_to() {
     let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
     standing.profile = Some(("db".to_owned(), Origin::BuiltIn));
