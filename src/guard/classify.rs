@@ -9,6 +9,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use path::SHARED;
+
 use super::Cause;
 use crate::rules::{RuleId, RuleSet};
 use table::{Path, REASONS, Row, TABLE, WITHOUT_REASON, Where};

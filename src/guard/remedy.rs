@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 
+use super::classify::SHARED;
 use super::{Cause, Help};
 use crate::plan::{is_within, normalize};
 use crate::policy::Policy;
@@ -106,7 +107,18 @@ fn path(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
         .chain(by_policy.iter().map(String::as_str))
         .chain(trouble.mounts.iter().copied())
         .any(|other| is_within(directory, &normalize(other)));
-    (!covered && known.len() < MOST_PATHS && is_safe(directory)).then(|| Remedy::Path(directory.to_owned()))
+    let possible = !covered && known.len() < MOST_PATHS && is_safe(directory);
+    possible.then(|| Remedy::Path(with_its_like(directory, known).to_owned()))
+}
+
+/// Of two in one directory that directory, where it is the program's own: there may be more.
+fn with_its_like<'d>(directory: &'d str, known: &[WritablePath]) -> &'d str {
+    let parent_of = |path: &'d str| path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let parent = parent_of(directory);
+    let is_own = !parent.is_empty() && !SHARED.contains(&parent) && is_safe(parent);
+    let again =
+        known.iter().any(|entry| entry.path.rsplit_once('/').is_some_and(|(other, _)| other == parent));
+    if is_own && again { parent } else { directory }
 }
 
 /// Whether a directory that a program named may be made writable.

@@ -6,7 +6,7 @@ use crate::plan::normalize;
 const LONGEST: usize = 255;
 
 /// Directories that many programs share: a directory in one of them is better made writable than they.
-const SHARED: [&str; 13] = [
+pub(in crate::guard) const SHARED: [&str; 13] = [
     "/",
     "/home",
     "/mnt",
@@ -60,7 +60,9 @@ pub(super) fn all(text: &str) -> impl Iterator<Item = &str> {
 fn named(line: &str, at: usize, end: usize) -> Option<Found<'_>> {
     let behind = line.get(end..).unwrap_or_default();
     let introduced = [": '", ": \"", ", ", " @ "].iter().any(|start| behind.starts_with(start));
-    let after = Found::all(line).find(|found| found.start >= end);
+    // PHP closes with where it is said.
+    let says_it = |found: &Found<'_>| line[found.start + found.text.len()..].starts_with(" on line ");
+    let after = Found::all(line).find(|found| found.start >= end && !says_it(found));
     let before = Found::all(line).filter(|found| found.start < at).last();
     let found = if introduced { after.or(before) } else { before.or(after) }?;
     is_plain(found.text).then_some(found)
@@ -107,13 +109,15 @@ fn text_at(line: &str, start: usize, before: Option<char>) -> &str {
     let quoted = close.and_then(|_| rest.find(closes));
     let ends = |c: char| c.is_whitespace() || "'\"`‘’“”()[]{}<>:;,".contains(c);
     let end = quoted.unwrap_or_else(|| rest.find(ends).unwrap_or(rest.len()));
+    // What is said of it may be in the quotes, too.
+    let end = rest[..end].find(": ").unwrap_or(end);
     // Quotes in JSON are escaped.
     let text = rest[..end].trim_end_matches('\\');
     if quoted.is_some() { text } else { text.trim_end_matches('.') }
 }
 
 /// Nothing that could be read in two ways.
-fn is_plain(path: &str) -> bool {
+pub(super) fn is_plain(path: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@=~".contains(&byte);
     let clean = path.strip_suffix('/').unwrap_or(path);
     path.len() <= LONGEST && path.bytes().all(known) && clean.len() > 1 && *normalize(clean) == *clean
@@ -153,6 +157,8 @@ mod tests {
             ("could not open directory \"/var/lib/pg/data\": Permission denied", Some("/var/lib/pg/data")),
             ("bind() to unix:/run/x.sock failed (13: Permission denied)", Some("/run")),
             (r#"{"msg":"open \"/data/x\": permission denied"}"#, Some("/data")),
+            ("cannot store ('/d/a/b.dat~: Permission denied')", Some("/d/a")),
+            ("fopen(x/y): Failed to open stream: Permission denied in /app/x.php on line 3", None),
             ("/x: Permission denied", Some("/")),
             ("data/x: Permission denied", None),
             ("./data/x: Permission denied", None),

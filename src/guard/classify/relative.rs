@@ -41,9 +41,13 @@ pub(super) fn directory(
     place: (usize, usize),
     working_dir: Option<&str>,
 ) -> Option<String> {
-    let path = named(line, place)?;
-    let said = working_dir.map(|base| normalize(base).into_owned());
-    let base = said.or_else(|| of_program(message)).unwrap_or_else(|| USUAL.to_owned());
+    let path = php(line).or_else(|| named(line, place))?;
+    let base = match working_dir.filter(|said| !said.is_empty()) {
+        Some(said) => {
+            Some(normalize(said).into_owned()).filter(|base| base == "/" || path::is_plain(base))?
+        }
+        None => of_program(message).unwrap_or_else(|| USUAL.to_owned()),
+    };
     let makes = ["mkdir", "makedirs", "createDirector"].iter().any(|word| message.contains(word));
     let first = match path.split_once('/') {
         Some((first, _)) => Some(first),
@@ -60,6 +64,18 @@ fn named(line: &str, (at, end): (usize, usize)) -> Option<&str> {
         .or_else(|| ruby(behind))
         .or_else(|| quoted_last(before))
         .or_else(|| said_of(before))?;
+    plain(path)
+}
+
+/// `fopen(log/x): Failed to open stream: …`
+fn php(line: &str) -> Option<&str> {
+    let (call, _) = line
+        .split_once("): ")
+        .filter(|(_, rest)| rest.to_ascii_lowercase().starts_with("failed to open stream"))?;
+    plain(call.rsplit_once('(')?.1)
+}
+
+fn plain(path: &str) -> Option<&str> {
     let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/');
     is_plain(path).then_some(path)
 }
@@ -188,6 +204,12 @@ mod tests {
                 ),
                 Some("/work/logs"),
             ),
+            (
+                format!(
+                    "PHP Warning:  fopen(cache/x): Failed to open stream: {error} in /app/public/x.php on line 3"
+                ),
+                Some("/work/cache"),
+            ),
             (format!("it is a {READ_ONLY}"), None),
             (format!("attempt to write a {READ_ONLY}"), None),
             (format!("open ../x: {READ_ONLY}"), None),
@@ -197,6 +219,9 @@ mod tests {
             (format!("{error}: '-x/y'"), None),
         ] {
             assert_eq!(of(&line, Some("/work")).as_deref(), expected, "{line}");
+        }
+        for odd in ["/a b", "/${HOME}", "/\u{202e}"] {
+            assert_eq!(of(&format!("open data/x: {READ_ONLY}"), Some(odd)), None, "{odd}");
         }
     }
 }

@@ -99,6 +99,18 @@ fn what_is_known_already_is_not_tried_again() {
 }
 
 #[test]
+fn the_second_directory_in_one_means_that_one() {
+    let mut known = ProfileSpec::default();
+    for path in ["/app/queue", "/srv/a"] {
+        Remedy::Path(path.to_owned()).take(&mut known);
+    }
+    for (directory, expected) in [("/app/done", "/app"), ("/srv/b", "/srv/b"), ("/other/x", "/other/x")] {
+        let trouble = Trouble { directory: Some(directory), ..trouble(Cause::ReadOnly, &known) };
+        assert_eq!(remedy(&trouble, &policy()), Some(Remedy::Path(expected.to_owned())), "{directory}");
+    }
+}
+
+#[test]
 fn policy_says_how_far() {
     let nothing = ProfileSpec::default();
     let mut policy = policy();
