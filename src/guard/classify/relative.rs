@@ -27,8 +27,8 @@ const OTHERS: [&str; 11] = [
 /// Directories in which a program's sources are, below the one that it runs in.
 const PARTS: [&str; 7] = ["src", "lib", "bin", "dist", "build", "config", "public"];
 
-/// The working directory of most images of applications.
-const USUAL: &str = "/app";
+/// The working directory of most images of applications, and of those that Rails makes a Dockerfile for.
+const USUAL: (&str, &str) = ("/app", "/rails");
 
 /// Words before a path that is to be written, or to be made.
 const VERBS: [&str; 8] = ["open", "mkdir", "create", "touch", "write", "unlink", "rename", "remove"];
@@ -46,7 +46,7 @@ pub(super) fn directory(
         Some(said) => {
             Some(normalize(said).into_owned()).filter(|base| base == "/" || path::is_plain(base))?
         }
-        None => of_program(message).unwrap_or_else(|| USUAL.to_owned()),
+        None => of_program(message).unwrap_or_else(|| usual(message).to_owned()),
     };
     let makes = ["mkdir", "makedirs", "createDirector"].iter().any(|word| message.contains(word));
     let first = match path.split_once('/') {
@@ -125,6 +125,11 @@ fn is_plain(path: &str) -> bool {
         && *normalize(&whole) == *whole
 }
 
+fn usual(message: &str) -> &'static str {
+    let is_ruby = ["Errno::", ".rb:"].iter().any(|word| message.contains(word));
+    if is_ruby { USUAL.1 } else { USUAL.0 }
+}
+
 /// Where the program's own files are: the directory that all have in common which the message names.
 pub(super) fn of_program(message: &str) -> Option<String> {
     let own = path::all(message).filter(|path| {
@@ -188,6 +193,7 @@ mod tests {
             (format!("open data/x: {READ_ONLY}"), Some("/app/data")),
             (format!("  File \"/usr/lib/python3/x.py\"\nOSError: {error}: 'x'"), Some("/app")),
             (format!("/x.py: OSError: {error}: 'x'"), Some("/app")),
+            (format!("x.ru:2: {error} @ rb_sysopen - log/x (Errno::EROFS)"), Some("/rails/log")),
         ] {
             assert_eq!(of(&message, None).as_deref(), expected, "{message}");
         }
