@@ -157,43 +157,66 @@ pub(super) fn tail(message: &str, most: usize) -> &str {
 
 /// By the words of the system, and only where there are none by those of the program alone.
 fn by_message(message: &str, working_dir: Option<&str>, applied: RuleSet) -> Option<Explained> {
-    let by = |table| by_table(table, message, working_dir, applied);
+    let by = |table| Said::new(message, table, applied).explained(working_dir);
     // What stands in the root directory may be anything, an address's path even.
     let names_one = |found: &Explained| found.directory.as_deref().is_some_and(|directory| directory != "/");
     by(TABLE).or_else(|| by(WITHOUT_REASON).filter(names_one))
 }
 
-fn by_table(table: &[Row], message: &str, working_dir: Option<&str>, applied: RuleSet) -> Option<Explained> {
-    let whole = message.to_ascii_lowercase();
-    let rows = table.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
-    let rows: Vec<&Row> = rows.collect();
-    let fits = |line: &str| rows.iter().copied().find(|row| row.at(line, &whole).is_some());
-    let lines: Vec<&str> = message.lines().collect();
-    let (at, last) = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, fits(line)?)))?;
-    let cause = last.cause;
-    // What was said first may name the directory, and what was said last only the cause.
-    let directory = message.lines().rev().find_map(|line| {
-        let row = fits(line).filter(|row| row.cause == cause && row.path == Path::Inside)?;
-        let (at, end) = row.at(line, &whole)?;
-        path::directory(line, at, end)
-    });
-    // Node writes the path on a line of its own, where it closes with what it knows of an error.
-    let apart = || message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
-    let inside = last.path == Path::Inside;
-    let directory = directory.or_else(|| path::directory(apart().filter(|_| inside)?, 0, 0));
-    let relative = || {
-        message.lines().rev().find_map(|line| {
-            let place = fits(line).filter(|row| row.cause == cause)?.at(line, &whole)?;
-            relative::directory(message, line, place, working_dir)
+/// What was said, and the rows that may explain it.
+struct Said<'m> {
+    message: &'m str,
+    lower: String,
+    rows: Vec<&'static Row>,
+}
+
+impl<'m> Said<'m> {
+    fn new(message: &'m str, table: &'static [Row], applied: RuleSet) -> Self {
+        let rows = table.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
+        Self { message, lower: message.to_ascii_lowercase(), rows: rows.collect() }
+    }
+
+    /// The row that fits a line, and where its phrase stands.
+    fn fits(&self, line: &str) -> Option<(&'static Row, (usize, usize))> {
+        self.rows.iter().find_map(|row| Some((*row, row.at(line, &self.lower)?)))
+    }
+
+    /// By the last line that a row fits.
+    fn explained(&self, working_dir: Option<&str>) -> Option<Explained> {
+        let lines: Vec<&str> = self.message.lines().collect();
+        let fitting = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, self.fits(line)?.0)));
+        let (at, row) = fitting?;
+        let directory = match row.path {
+            Path::Ignored => self.of_lines(row.cause, path::directory),
+            Path::Program => relative::of_program(self.message),
+            Path::Inside => self.inside(row.cause, &lines[at..], working_dir),
+        };
+        Some(Explained { cause: row.cause, directory })
+    }
+
+    fn inside(&self, cause: Cause, lines: &[&str], working_dir: Option<&str>) -> Option<String> {
+        // Node writes the path on a line of its own, where it closes with what it knows of an error.
+        let apart = || self.message.lines().rev().map(str::trim).find(|line| line.starts_with("path: '"));
+        // Others say the cause, and on the next line of what.
+        let next = || lines.get(1).filter(|_| !path::is_named(lines[0]));
+        self.of_lines(cause, path::directory)
+            .or_else(|| path::directory(apart()?, 0, 0))
+            .or_else(|| {
+                self.of_lines(cause, |line, at, end| {
+                    relative::directory(self.message, line, (at, end), working_dir)
+                })
+            })
+            .or_else(|| path::directory(next()?, 0, 0))
+    }
+
+    /// What a line of the same cause names, the last one first: what was said first may name the directory, and what was
+    /// said last only the cause.
+    fn of_lines(&self, cause: Cause, named: impl Fn(&str, usize, usize) -> Option<String>) -> Option<String> {
+        self.message.lines().rev().find_map(|line| {
+            let (row, (at, end)) = self.fits(line)?;
+            (row.cause == cause && row.path == Path::Inside).then(|| named(line, at, end))?
         })
-    };
-    let directory = directory.or_else(|| inside.then(relative)?);
-    let program = || relative::of_program(message).filter(|_| last.path == Path::Program);
-    let directory = directory.or_else(program);
-    // Others say the cause, and on the next line of what.
-    let next = || lines.get(at + 1).filter(|_| inside && !path::is_named(lines[at]));
-    let directory = directory.or_else(|| path::directory(next()?, 0, 0));
-    Some(Explained { cause, directory })
+    }
 }
 
 impl Row {
