@@ -207,6 +207,8 @@ impl<'m> Said<'m> {
                 })
             })
             .or_else(|| path::directory(next()?, 0, 0))
+            // PHP warns that it could not make a directory, and then that it is not there.
+            .or_else(|| relative::of_php(self.message, working_dir))
     }
 
     /// What a line of the same cause names, the last one first: what was said first may name the directory, and what was

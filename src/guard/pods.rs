@@ -334,6 +334,7 @@ fn see_users(pod: &Read, users: &mut Users) {
             digest: &status.image_id,
             uid: status.user.as_ref().and_then(|user| user.linux.as_ref()).map(|user| user.uid),
             chosen: pod.spec.user(container).is_some(),
+            ready: status.ready,
         });
     }
 }

@@ -172,8 +172,10 @@ pub(super) fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
 pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy> {
     let lowered = known.posture.is_some_and(|posture| posture != Posture::Full);
     // A root file system that is read-only is so for every user.
-    let lowered_by = known.evidence.iter().rev().find(|line| line.contains(LOWERED_TO));
-    let in_vain = lowered_by.is_some_and(|line| line.contains(Cause::ReadOnly.as_text()));
+    let in_vain = known
+        .evidence
+        .iter()
+        .any(|line| line.contains(LOWERED_TO) && line.contains(Cause::ReadOnly.as_text()));
     let room = known.round.saturating_add(2) < rounds;
     (lowered && !in_vain && room && known.user.is_none() && is_uid(image_user))
         .then_some(Remedy::Climb(image_user))

@@ -14,6 +14,8 @@ pub struct Fact {
     digest: Box<str>,
     /// Another image has come under the same name since.
     stale: bool,
+    /// Whether it was seen to be ready so.
+    ready: bool,
 }
 
 /// What a container's status and spec say.
@@ -29,6 +31,8 @@ pub struct Seen<'a> {
     pub uid: Option<i64>,
     /// Whether pod or container say as whom it is to run.
     pub chosen: bool,
+    /// Whether it is ready.
+    pub ready: bool,
 }
 
 /// Facts by namespace and image as written.
@@ -46,18 +50,23 @@ impl Users {
         let key = (seen.namespace.into(), seen.image.into());
         let room = self.known.len() < MOST;
         match (seen.uid.filter(|_| !seen.chosen), self.known.get_mut(&key)) {
-            (Some(uid), Some(fact)) => *fact = Fact { uid, digest: seen.digest.into(), stale: false },
+            (Some(uid), Some(fact)) => {
+                let same = !fact.stale && fact.uid == uid && *fact.digest == *seen.digest;
+                let ready = seen.ready || (same && fact.ready);
+                *fact = Fact { uid, digest: seen.digest.into(), stale: false, ready };
+            }
             (Some(uid), None) if room => {
-                self.known.insert(key, Fact { uid, digest: seen.digest.into(), stale: false });
+                self.known
+                    .insert(key, Fact { uid, digest: seen.digest.into(), stale: false, ready: seen.ready });
             }
             (None, Some(fact)) if *fact.digest != *seen.digest => fact.stale = true,
             _ => {}
         }
     }
 
-    /// Every fact that counts: namespace, image, uid.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &str, i64)> {
-        let current = self.known.iter().filter(|(_, fact)| !fact.stale);
+    /// Every fact that counts of an image that was seen to run well: namespace, image, uid.
+    pub fn ready(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        let current = self.known.iter().filter(|(_, fact)| !fact.stale && fact.ready);
         current.map(|((namespace, image), fact)| (&**namespace, &**image, fact.uid))
     }
 
@@ -82,6 +91,7 @@ mod tests {
             digest,
             uid,
             chosen,
+            ready: false,
         };
         users.see(&seen(Some(65532), true, "one"));
         users.see(&seen(None, false, "one"));
@@ -91,6 +101,10 @@ mod tests {
         assert_eq!(users.of("other", "app:1"), None, "of one namespace alone");
         users.see(&seen(Some(65532), true, "one"));
         assert_eq!(users.of("shop", "app:1"), Some(999));
+        assert_eq!(users.ready().count(), 0, "nobody saw it run");
+        users.see(&Seen { ready: true, ..seen(Some(999), false, "one") });
+        users.see(&seen(Some(999), false, "one"));
+        assert_eq!(users.ready().collect::<Vec<_>>(), [("shop", "app:1", 999)]);
         users.see(&seen(Some(65532), true, "two"));
         assert_eq!(users.of("shop", "app:1"), None, "another image");
         users.see(&seen(Some(1000), false, "two"));
@@ -102,7 +116,14 @@ mod tests {
         let mut users = Users::default();
         for number in 0..2 * MOST {
             let image = number.to_string();
-            users.see(&Seen { namespace: "n", image: &image, digest: "d", uid: Some(1), chosen: false });
+            users.see(&Seen {
+                namespace: "n",
+                image: &image,
+                digest: "d",
+                uid: Some(1),
+                chosen: false,
+                ready: true,
+            });
         }
         assert_eq!(users.known.len(), MOST);
     }

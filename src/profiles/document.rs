@@ -81,7 +81,39 @@ pub struct ProfileSpec {
     pub date: Option<String>,
 }
 
+/// What a profile need not say.
+const OPTIONAL: [&str; 14] = [
+    "user",
+    "group",
+    "imageUser",
+    "writablePaths",
+    "capabilities",
+    "memory",
+    "environment",
+    "posture",
+    "source",
+    "approved",
+    "round",
+    "verified",
+    "evidence",
+    "date",
+];
+
 impl ProfileSpec {
+    /// As JSON that says of what it does not hold that it is not there: a merge patch leaves alone what is not named.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn whole(&self) -> Result<serde_json::Value, serde_json::Error> {
+        let mut spec = serde_json::to_value(self)?;
+        for field in OPTIONAL {
+            if spec.get(field).is_none() {
+                spec[field] = serde_json::Value::Null;
+            }
+        }
+        Ok(spec)
+    }
+
     /// Whether a directory that it writes holds files that must be there.
     #[must_use]
     pub fn needs_content(&self) -> bool {
@@ -217,5 +249,27 @@ impl Origin {
             Self::BuiltIn => "built-in",
             Self::Administrator => "administrator",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_patch_says_what_is_not_there() {
+        let schema = schemars::schema_for!(ProfileSpec);
+        let fields = schema.get("properties").and_then(Value::as_object).expect("fields");
+        let mut names: Vec<&str> =
+            fields.keys().map(String::as_str).filter(|name| *name != "match").collect();
+        names.sort_unstable();
+        let mut optional = OPTIONAL.to_vec();
+        optional.sort_unstable();
+        assert_eq!(names, optional);
+        let spec = ProfileSpec { user: Some(7), ..ProfileSpec::default() }.whole().expect("JSON");
+        assert_eq!((&spec["user"], &spec["posture"]), (&Value::from(7), &Value::Null));
+        assert!(spec.get("posture").is_some());
     }
 }

@@ -95,6 +95,16 @@ fn deployment(name: &str, image: &str) -> Value {
     })
 }
 
+/// A pod whose container is ready, and was started as that user.
+fn runs_as(pod: &Value, uid: i64) -> Value {
+    let mut pod = failed(pod, "", 0);
+    let status = &mut pod["status"]["containerStatuses"][0];
+    status["state"] = json!({"running": {}});
+    status["ready"] = json!(true);
+    status["user"] = json!({"linux": {"uid": uid, "gid": uid}});
+    pod
+}
+
 fn after(pod: &Value, seconds: i64) -> String {
     let created = pod["metadata"]["creationTimestamp"].as_str().expect("a time");
     let created = OffsetDateTime::parse(created, &Rfc3339).expect("a time");
@@ -265,6 +275,16 @@ impl Stage {
         })
         .await;
         self.until_outcome("evicted", 0.0).await;
+        // Seen to run well as a user of its own, it goes back up.
+        until_ok("it climbs", async || {
+            let pod = self.pod_of(namespace, "web", uid).await;
+            self.say(namespace, &runs_as(&pod, 999)).await;
+            let learnt = self.learnt(namespace, "healed").await;
+            let spec = &learnt[0]["spec"];
+            let is_up = spec["user"] == 999 && spec["posture"].is_null() && learnt.len() == 1;
+            if is_up { Ok(()) } else { Err(format!("{learnt:?}")) }
+        })
+        .await;
     }
 
     async fn respects_budgets(&self, namespace: &Namespace) {

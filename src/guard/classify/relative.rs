@@ -41,7 +41,16 @@ pub(super) fn directory(
     place: (usize, usize),
     working_dir: Option<&str>,
 ) -> Option<String> {
-    let path = php(line).or_else(|| named(line, place))?;
+    below(message, php(line).or_else(|| named(line, place))?, working_dir)
+}
+
+/// The directory of a file that PHP could not open.
+pub(super) fn of_php(message: &str, working_dir: Option<&str>) -> Option<String> {
+    below(message, message.lines().rev().find_map(php)?, working_dir)
+}
+
+/// The directory below the program's own, or that itself, in which a relative path is.
+fn below(message: &str, path: &str, working_dir: Option<&str>) -> Option<String> {
     let base = match working_dir.filter(|said| !said.is_empty()) {
         Some(said) => {
             Some(normalize(said).into_owned()).filter(|base| base == "/" || path::is_plain(base))?

@@ -69,6 +69,7 @@ const BECOME: &[&str] = &[
     "have to be root",
     "has to be root",
     "not running as root",
+    "not superuser",
     "are not root",
     "root privileges",
     "only root",
@@ -208,6 +209,15 @@ pub(super) const TABLE: &[Row] = &[
         where_: Where::Anywhere,
         path: Path::Ignored,
         by: IDENTITY,
+    },
+    // A user namespace has 65536 ids.
+    Row {
+        cause: Cause::SetUser,
+        phrases: &["cannot be mapped to a host id"],
+        with: &[],
+        where_: Where::Line,
+        path: Path::Ignored,
+        by: &[run_as_non_root],
     },
     Row {
         cause: Cause::Setuid,

@@ -387,6 +387,18 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
         "Exception in thread \"main\" java.nio.file.FileSystemException: logs: Read-only file system\n\tat java.base/java.nio.file.Files.createDirectories(Files.java:793)\n\tat App.main(App.java:7)",
     ),
     (
+        "php, beside the program",
+        Cause::ReadOnly,
+        Some("/app/var"),
+        "[Sat Nov 28 22:26:08 2026] PHP Warning:  mkdir(): Read-only file system in /app/public/index.php on line 4\n[Sat Nov 28 22:26:08 2026] PHP Warning:  file_put_contents(var/cache/page.html): Failed to open stream: No such file or directory in /app/public/index.php on line 6",
+    ),
+    (
+        "a uid that no user namespace has",
+        Cause::SetUser,
+        None,
+        "failed to create containerd task: failed to update container IO owner: failed to do idmap to get host ID: container ID 271828 cannot be mapped to a host ID",
+    ),
+    (
         "sudo",
         Cause::Setuid,
         None,

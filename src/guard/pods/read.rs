@@ -99,7 +99,7 @@ pub(super) struct ContainerStatus {
     #[serde(default)]
     pub(super) restart_count: i32,
     #[serde(default)]
-    ready: bool,
+    pub(super) ready: bool,
     pub(super) state: Option<State>,
     pub(super) last_state: Option<State>,
     pub(super) user: Option<User>,

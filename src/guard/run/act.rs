@@ -68,7 +68,7 @@ async fn climb(means: &Means, desk: &mut Desk) {
     }
     let policies = policies(means);
     let date = OffsetDateTime::now_utc().date().to_string();
-    let seen = desk.users.all().filter(|(_, _, uid)| *uid > 0).filter_map(|(namespace, image, uid)| {
+    let seen = desk.users.ready().filter(|(_, _, uid)| *uid > 0).filter_map(|(namespace, image, uid)| {
         let images = learnt::about(image, namespace).filter(|images| lowered.contains(images))?;
         Some((namespace.to_owned(), image.to_owned(), uid, images))
     });

@@ -126,7 +126,8 @@ pub(super) async fn write(client: &Client, change: &Change) -> Result<(), Reques
     let name = &change.profile.metadata.name;
     let failed = |error: serde_json::Error| RequestError::Other(error.to_string());
     if let Some(version) = &change.resource_version {
-        let patch = json!({"metadata": {"resourceVersion": version}, "spec": change.profile.spec});
+        let spec = change.profile.spec.whole().map_err(failed)?;
+        let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec});
         let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
         return in_time(api.patch(name, &params, &patch)).await.map(drop);
     }

@@ -114,6 +114,12 @@ impl Run {
                 } else {
                     low = Some((since, outcome));
                 }
+            } else if let (State::Running(posture), true) = (&state, stepped)
+                && posture != "full"
+            {
+                // The step is for pods to come.
+                tokio::time::sleep(KNOWN_WITHIN).await;
+                self.restart().await;
             } else if let State::Running(posture) = &state {
                 let climbs = posture != "full" && !steps.iter().any(|step| step.contains("in posture full"));
                 let outcome = self.outcome(state.clone(), steps);
