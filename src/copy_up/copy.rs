@@ -43,19 +43,7 @@ pub fn copy(from: &Path, request: &Request) -> Result<Outcome, CopyError> {
     let unfinished = unfinished(&request.target);
     remove(&unfinished)?;
     let mut copier = Copier { request, used: 0, links: HashMap::new(), report: Report::default() };
-    match resolve(from, &request.path)? {
-        Some(source) => {
-            let metadata = fs::symlink_metadata(&source).map_err(CopyError::read(&source))?;
-            if !metadata.is_dir() {
-                return Err(CopyError::NoDirectory(request.path.clone()));
-            }
-            copier.top(&source, &unfinished, &metadata)?;
-        }
-        None => {
-            copier.report.missing = true;
-            make(&unfinished)?;
-        }
-    }
+    copier.fill(resolve(from, &request.path), &unfinished)?;
     fs::rename(&unfinished, &request.target).map_err(CopyError::write(&request.target))?;
     Ok(Outcome::Copied(copier.report))
 }
@@ -95,6 +83,28 @@ struct Copier<'r> {
 }
 
 impl Copier<'_> {
+    /// With what was found at the path. A way to it that this user may not go is as a directory that it may not read.
+    fn fill(&mut self, found: Result<Option<PathBuf>, CopyError>, to: &Path) -> Result<(), CopyError> {
+        match found {
+            Ok(Some(source)) => {
+                let metadata = fs::symlink_metadata(&source).map_err(CopyError::read(&source))?;
+                if !metadata.is_dir() {
+                    return Err(CopyError::NoDirectory(self.request.path.clone()));
+                }
+                self.top(&source, to, &metadata)
+            }
+            Ok(None) => {
+                self.report.missing = true;
+                make(to)
+            }
+            Err(CopyError::Read { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+                self.report.skip(Path::new(""), Why::Unreadable);
+                make(to)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The directory itself, which its owner can always use.
     fn top(&mut self, from: &Path, to: &Path, metadata: &Metadata) -> Result<(), CopyError> {
         make(to)?;
@@ -263,4 +273,23 @@ fn own(path: &Path, original: &Metadata) -> Result<bool, CopyError> {
     // Who is in that group may still give it to the group; else it is this user's, as all that it makes.
     let _ = lchown(path, None, Some(group));
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_a_closed_directory_is_left_out_and_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("content");
+        let request = Request { path: "/closed/data".to_owned(), target: target.clone(), limit: None };
+        let mut copier =
+            Copier { request: &request, used: 0, links: HashMap::new(), report: Report::default() };
+        let of = |kind| Err(CopyError::read(Path::new("/closed"))(kind));
+        copier.fill(of(ErrorKind::PermissionDenied.into()), &target).expect("no error");
+        assert_eq!((copier.report.left_out, target.is_dir()), (1, true));
+        let other = folder.path().join("other");
+        assert!(copier.fill(of(ErrorKind::InvalidData.into()), &other).is_err() && !other.exists());
+    }
 }

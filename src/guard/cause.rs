@@ -13,6 +13,8 @@ labels! {
         Write = "write",
         /// It wanted to change whose a file is, or what others may do with it.
         Ownership = "ownership",
+        /// What its image has in a directory could not be copied.
+        Content = "content",
         /// It wanted to become another user, or to change its root directory.
         SetUser = "set-user",
         /// It wanted to gain privileges by a program with the setuid bit, such as sudo.
@@ -107,6 +109,7 @@ impl Cause {
             Self::Permission => "permission denied",
             Self::Write => "it could not write",
             Self::Ownership => "it may not change whose a file is",
+            Self::Content => "what its image has there could not be copied",
             Self::SetUser => "it may not become another user",
             Self::Setuid => "a setuid program gives it no privileges",
             Self::LowPort => "it may not listen on a low port",

@@ -43,7 +43,7 @@ pub struct Explained {
 }
 
 impl Explained {
-    const fn of(cause: Cause) -> Self {
+    pub(super) const fn of(cause: Cause) -> Self {
         Self { cause, directory: None }
     }
 

@@ -1,6 +1,6 @@
 //! What to do about a failure, given all that is known of it.
 
-use super::classify::{classify, may_be_hardening};
+use super::classify::{Explained, classify, may_be_hardening};
 use super::examine::Standing;
 use super::learnt;
 use super::pods::Failure;
@@ -73,7 +73,10 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     };
     let in_force = newest(true);
     let waiting = newest(false).filter(|it| in_force.is_none_or(|other| other.spec.round < it.spec.round));
-    let explained = classify(&failure.death(), standing.applied);
+    let explained = match standing.is_copier {
+        true => Explained::of(Cause::Content),
+        false => classify(&failure.death(), standing.applied),
+    };
     let cause = explained.cause;
     let leave = |outcome, help, note: Option<String>| Decision::Leave { outcome, cause, help, note };
     let predates =
@@ -88,7 +91,8 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let is_trial =
         !failure.proven && failure.restarts >= TRIES && may_be_hardening(&failure.death(), standing.applied);
     // On the lowest rung no more is taken from it than the way to gain privileges.
-    let is_lowest = standing.posture == Posture::Safe && !failure.proven && failure.restarts >= TRIES;
+    let again = failure.restarts >= TRIES || failure.is_unready();
+    let is_lowest = standing.posture == Posture::Safe && !failure.proven && again;
     let may_gain = standing.applied.contains(RuleId::privilege_escalation)
         && (cause == Cause::Setuid || (cause == Cause::Unexplained && is_lowest));
     if may_gain {

@@ -6,6 +6,7 @@ use super::GuardPolicy;
 use crate::cluster::Cluster;
 use crate::facts::Facts;
 use crate::harden::harden;
+use crate::plan::copier_name;
 use crate::policy::{Policy, PolicySet};
 use crate::posture::{self, Posture};
 use crate::profiles::{Origin, ProfileSpec};
@@ -17,6 +18,8 @@ use crate::view::Pod;
 /// What was done to a container.
 #[derive(Debug, Clone)]
 pub struct Standing {
+    /// Whether it is one of ours, that copies for the one that is looked at.
+    pub is_copier: bool,
     /// The image that its author wrote.
     pub image: String,
     /// The rules that changed something in it, or in the pod.
@@ -47,7 +50,10 @@ pub fn terms(policies: &PolicySet, cluster: &Cluster, namespace: &str) -> GuardP
 pub fn examine(template: &[u8], container: &str, namespace: &str, world: &World<'_>) -> Option<Standing> {
     let pod: Pod<'_> = serde_json::from_slice(template).ok()?;
     let subject = Subject::new(&pod, Reach::Pod)?;
-    let number = subject.slots.iter().position(|slot| *slot.view.name == *container)?;
+    let of = |name: &dyn Fn(&str) -> bool| subject.slots.iter().position(|slot| name(&slot.view.name));
+    let own = of(&|name| name == container);
+    // One that copies is none of the template's: it stands for whom it copies for.
+    let number = own.or_else(|| of(&|name| copier_name(name, |_| false) == container))?;
     let mut facts = Facts {
         namespace,
         space: world.cluster.space(namespace),
@@ -62,6 +68,7 @@ pub fn examine(template: &[u8], container: &str, namespace: &str, world: &World<
     let stance = hardened.stances.get(number)?;
     let view = subject.slots[number].view;
     Some(Standing {
+        is_copier: own.is_none(),
         image: view.image.as_deref().unwrap_or_default().to_owned(),
         applied: findings.map(|found| found.rule).collect(),
         posture: stance.posture,

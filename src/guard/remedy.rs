@@ -84,7 +84,7 @@ pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
         Cause::Ownership => path(trouble, policy),
         Cause::NamedUser | Cause::RootImage | Cause::UnknownUser => user(trouble),
         Cause::LowPort | Cause::FileCapability => capability(trouble, policy),
-        Cause::SetUser | Cause::Silent | Cause::NeverReady => None,
+        Cause::SetUser | Cause::Content | Cause::Silent | Cause::NeverReady => None,
     };
     step.or_else(|| rung(trouble))
 }

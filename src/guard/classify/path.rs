@@ -64,7 +64,13 @@ fn named(line: &str, at: usize, end: usize) -> Option<Found<'_>> {
     let says_it = |found: &Found<'_>| line[found.start + found.text.len()..].starts_with(" on line ");
     let after = Found::all(line).find(|found| found.start >= end && !says_it(found));
     let before = Found::all(line).filter(|found| found.start < at).last();
-    let found = if introduced { after.or(before) } else { before.or(after) }?;
+    // Behind these there is nothing but what it is about: a path before them is where it is said.
+    let is_it = [": '", ": \"", " @ "].iter().any(|start| behind.starts_with(start));
+    let found = match (is_it, introduced) {
+        (true, _) => after,
+        (_, true) => after.or(before),
+        _ => before.or(after),
+    }?;
     is_plain(found.text).then_some(found)
 }
 
@@ -159,6 +165,7 @@ mod tests {
             (r#"{"msg":"open \"/data/x\": permission denied"}"#, Some("/data")),
             ("cannot store ('/d/a/b.dat~: Permission denied')", Some("/d/a")),
             ("fopen(x/y): Failed to open stream: Permission denied in /app/x.php on line 3", None),
+            ("/a/m.rb:3:in `initialize': Permission denied @ rb_sysopen - d/x (Errno::EACCES)", None),
             ("/x: Permission denied", Some("/")),
             ("data/x: Permission denied", None),
             ("./data/x: Permission denied", None),

@@ -9,6 +9,7 @@ const READ_ONLY: &str = "open /data/x: read-only file system";
 
 fn standing() -> Standing {
     Standing {
+        is_copier: false,
         image: "app:1".to_owned(),
         applied: RuleSet::all(),
         posture: Posture::Full,
@@ -181,6 +182,13 @@ fn who_needs_setuid_programs_is_told_of_the_exemption() {
     assert_eq!(left(&situation(&failing(2, "what"), &standing)), Outcome::Unexplained);
     standing.applied = RuleSet::default();
     assert_eq!(left(&situation(&failing(3, "what"), &standing)), Outcome::Unexplained);
+}
+
+#[test]
+fn what_cannot_be_copied_stays_where_it_is() {
+    let standing = Standing { is_copier: true, ..standing() };
+    let change = written(decided("/data holds more than 5 bytes", &standing, &terms(GuardMode::Heal), &[]));
+    assert_eq!((change.cause, change.profile.spec.posture), (Cause::Content, Some(Posture::Isolated)));
 }
 
 #[test]

@@ -119,7 +119,7 @@ async fn look_at(means: &Means, desk: &mut Desk, mut failure: Failure) {
     if !failure.hardened.contains(&standing.policy.hardened_key) {
         return;
     }
-    if terms.read_logs && failure.has_more_to_say(standing.applied) {
+    if terms.read_logs && !standing.is_copier && failure.has_more_to_say(standing.applied) {
         match requests::log(&means.client, &failure).await {
             Ok(log) => failure.hear(&log, standing.applied),
             // It goes on as where no log may be read.
