@@ -107,9 +107,7 @@ fn describe(
         _ => "left as its author wrote it",
     };
     let mut line = String::with_capacity(LONGEST);
-    for part in [who, ": ", rule.as_str(), " ", verdict, ": "] {
-        line.push_str(part);
-    }
+    line.extend([who, ": ", rule.as_str(), " ", verdict, ": "]);
     let findings = hardened.findings.iter().filter(|found| found.rule == rule && found.result == result);
     for (number, finding) in findings.enumerate() {
         if line.len() > LONGEST {
@@ -142,12 +140,14 @@ fn changes(hardened: &Hardened<'_>, head: [&str; 5], lines: &mut Lines) {
         let note = &finding.note;
         let length = rule.as_str().len() + note.text.len() + note.value.len() + 5;
         if !line.is_empty() && line.len() + length > LONGEST {
-            lines.push(std::mem::take(&mut line));
+            lines.push(std::mem::replace(&mut line, String::with_capacity(LONGEST)));
         }
-        let before = if line.is_empty() { &head[..] } else { &[", "] };
-        for part in before.iter().copied().chain([rule.as_str(), " (", note.text, &note.value, ")"]) {
-            line.push_str(part);
+        if line.is_empty() {
+            line.extend(head);
+        } else {
+            line.push_str(", ");
         }
+        line.extend([rule.as_str(), " (", note.text, &note.value, ")"]);
     }
     if !line.is_empty() {
         lines.push(line);

@@ -13,7 +13,7 @@ pub type Uid = [u8; 16];
 #[must_use]
 pub fn parse_uid(text: &str) -> Option<Uid> {
     let mut uid = [0; 16];
-    let mut digits = text.chars().filter(|c| *c != '-').map(|c| c.to_digit(16));
+    let mut digits = text.bytes().filter(|b| *b != b'-').map(|b| char::from(b).to_digit(16));
     for byte in &mut uid {
         let (high, low) = (digits.next()??, digits.next()??);
         *byte = u8::try_from(high << 4 | low).ok()?;

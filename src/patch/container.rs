@@ -123,8 +123,9 @@ pub(super) fn write_fallback(writer: &mut PatchWriter, subject: &Subject<'_, '_>
     for slot in subject.slots.iter().filter(|slot| slot.in_scope) {
         let own = slot.view.termination_message_policy.as_deref().unwrap_or_default();
         if own.is_empty() || own == "File" {
-            let index = slot.index.to_string();
-            let path = ["/spec/", slot.kind.field(), "/", &index, "/terminationMessagePolicy"];
+            let mut index = itoa::Buffer::new();
+            let index = index.format(slot.index);
+            let path = ["/spec/", slot.kind.field(), "/", index, "/terminationMessagePolicy"];
             writer.add(&path, &Value::Text(FALLBACK));
         }
     }

@@ -30,6 +30,10 @@ pub type Field<'v> = Option<(&'v str, Value<'v>)>;
 /// A path, in parts that are written one after another: our own names, which need no escaping.
 pub type Path<'p> = &'p [&'p str];
 
+/// How an operation begins, up to its path.
+const ADD: &[u8] = br#"{"op":"add","path":""#;
+const REMOVE: &[u8] = br#"{"op":"remove","path":""#;
+
 /// The operations so far: a JSON array that is not closed yet.
 #[derive(Debug, Clone)]
 pub struct PatchWriter {
@@ -79,7 +83,7 @@ impl PatchWriter {
 
     /// `add` at a path of a value that is written by a function.
     pub fn add_with(&mut self, path: Path<'_>, write: impl FnOnce(&mut Self)) {
-        self.open(b"add", path);
+        self.open(ADD, path);
         self.operations.extend_from_slice(b"\",\"value\":");
         write(self);
         self.operations.push(b'}');
@@ -87,7 +91,7 @@ impl PatchWriter {
 
     /// `add` of a member whose name needs escaping.
     pub fn add_below(&mut self, path: Path<'_>, name: &str, value: &Value<'_>) {
-        self.open(b"add", path);
+        self.open(ADD, path);
         self.member(name);
         self.operations.extend_from_slice(b"\",\"value\":");
         self.value(value);
@@ -96,13 +100,13 @@ impl PatchWriter {
 
     /// `remove` at a path.
     pub fn remove(&mut self, path: Path<'_>) {
-        self.open(b"remove", path);
+        self.open(REMOVE, path);
         self.operations.extend_from_slice(b"\"}");
     }
 
     /// `remove` of a member whose name needs escaping.
     pub fn remove_below(&mut self, path: Path<'_>, name: &str) {
-        self.open(b"remove", path);
+        self.open(REMOVE, path);
         self.member(name);
         self.operations.extend_from_slice(b"\"}");
     }
@@ -145,7 +149,7 @@ impl PatchWriter {
             indices.dedup();
         }
         for index in indices.iter().rev() {
-            self.open(b"remove", &[path[0], path[1], "/"]);
+            self.open(REMOVE, &[path[0], path[1], "/"]);
             self.operations.extend_from_slice(itoa::Buffer::new().format(*index).as_bytes());
             self.operations.extend_from_slice(b"\"}");
         }
@@ -166,14 +170,12 @@ impl PatchWriter {
         }
     }
 
-    fn open(&mut self, op: &[u8], path: Path<'_>) {
+    fn open(&mut self, head: &[u8], path: Path<'_>) {
         let out = &mut self.operations;
         if out.len() > 1 {
             out.push(b',');
         }
-        out.extend_from_slice(b"{\"op\":\"");
-        out.extend_from_slice(op);
-        out.extend_from_slice(b"\",\"path\":\"");
+        out.extend_from_slice(head);
         for part in path {
             out.extend_from_slice(part.as_bytes());
         }
@@ -194,7 +196,10 @@ impl PatchWriter {
             Value::Map(fields) => {
                 out.push(b'{');
                 for (index, (name, value)) in fields.iter().flatten().enumerate() {
-                    self.operations.extend_from_slice(if index == 0 { b"\"" } else { b",\"" });
+                    if index > 0 {
+                        self.operations.push(b',');
+                    }
+                    self.operations.push(b'"');
                     self.operations.extend_from_slice(name.as_bytes());
                     self.operations.extend_from_slice(b"\":");
                     self.value(value);

@@ -16,7 +16,7 @@ pub fn volume_name<'v>(container: &str, path: &str, taken: impl Fn(&str) -> bool
     }
     base.push('-');
     base.push_str(container);
-    let plain = is_label(&base) && !base.contains("--");
+    let plain = is_label(&base) && !base.as_bytes().windows(2).any(|two| two == b"--");
     if plain && !taken(&base) {
         return Cow::Owned(base);
     }

@@ -27,10 +27,11 @@ impl<'a> Reference<'a> {
     /// Takes an image apart; `None` for what is none.
     #[must_use]
     pub fn parse(image: &'a str) -> Option<Self> {
-        if image.len() > LONGEST || image.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        let has_odd = || image.bytes().fold(false, |found, byte| found | (byte <= b' ') | (byte == 0x7f));
+        if image.len() > LONGEST || has_odd() {
             return None;
         }
-        let (name, digest) = match image.split_once('@') {
+        let (name, digest) = match split_once(image, b'@') {
             Some((name, digest)) if digest.contains(':') => (name, Some(digest)),
             Some(_) => return None,
             None => (image, None),
@@ -74,7 +75,7 @@ pub(super) struct Repository<'a> {
 impl<'a> Repository<'a> {
     /// Completes a repository as runtimes do; `None` for what is none.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let (registry, rest) = match text.split_once('/') {
+        let (registry, rest) = match split_once(text, b'/') {
             Some((first, rest)) if is_registry(first) => (first, rest),
             _ => (DEFAULT_REGISTRY, text),
         };
@@ -83,7 +84,7 @@ impl<'a> Repository<'a> {
             Some(path) if registry == DEFAULT_REGISTRY && !path.contains('/') => (path, true),
             _ => (rest, registry == DEFAULT_REGISTRY && !rest.contains('/')),
         };
-        let is_whole = !registry.is_empty() && path.split('/').all(|part| !part.is_empty());
+        let is_whole = !registry.is_empty() && has_no_empty_part(path);
         is_whole.then_some(Self { registry, path, in_library })
     }
 
@@ -93,7 +94,24 @@ impl<'a> Repository<'a> {
 }
 
 fn last(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    rsplit_once(path, b'/').map_or(path, |(_, last)| last)
+}
+
+fn has_no_empty_part(path: &str) -> bool {
+    let last = path.bytes().try_fold(b'/', |before, byte| ((before, byte) != (b'/', b'/')).then_some(byte));
+    last.is_some_and(|last| last != b'/')
+}
+
+/// As `str` does it, but without what that prepares for long texts: images are short, and every container has one.
+fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|byte| byte == at)?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+/// The same from the end.
+fn rsplit_once(text: &str, at: u8) -> Option<(&str, &str)> {
+    let end = text.bytes().rposition(|byte| byte == at)?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 /// A registry has a dot or a port, or capitals, or is this machine; else it is the first part of a repository.
@@ -103,7 +121,7 @@ fn is_registry(first: &str) -> bool {
 
 /// A colon before the last slash belongs to the registry's port.
 fn split_tag(name: &str) -> (&str, Option<&str>) {
-    match name.rsplit_once(':') {
+    match rsplit_once(name, b':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
         _ => (name, None),
     }

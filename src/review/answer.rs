@@ -1,5 +1,7 @@
 //! The answer to a review.
 
+use std::sync::LazyLock;
+
 use time::OffsetDateTime;
 
 use super::base64;
@@ -113,7 +115,8 @@ pub struct Answer {
 /// # Errors
 /// As [`reply`].
 pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<Answer, ReviewError> {
-    let world = World { policies, cluster: &Cluster::default(), now };
+    static NO_CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::default);
+    let world = World { policies, cluster: &NO_CLUSTER, now };
     match reply(body, &world, Told::default())? {
         Reply::Answer(answer) => Ok(answer),
         Reply::Ask(_) => answer_failure(body, policies, "there is nobody to ask"),

@@ -45,7 +45,7 @@ impl<'r> Maker<'r> {
             let is_checked = controllers::is_checked_maker(&owner.api_version, &owner.kind);
             if is_checked { parse_uid(&owner.uid) } else { None }
         };
-        match owner().filter(|_| made_by_controller) {
+        match made_by_controller.then(owner).flatten() {
             Some(uid) => Self::Controller(uid),
             None => Self::Person(user),
         }

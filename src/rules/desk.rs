@@ -128,11 +128,12 @@ impl<'v, 'a> Desk<'v, 'a> {
             self.find(RuleResult::Exempted, Place::Pod, Note::new("exempted"));
             return false;
         }
-        for number in 0..self.subject.slots.len() {
-            if self.subject.slots[number].in_scope && self.exemptions.container(number, rule) {
+        let subject = self.subject;
+        for (number, _) in subject.slots.iter().enumerate().filter(|(_, slot)| slot.in_scope) {
+            if self.exemptions.container(number, rule) {
                 let place = Place::Container(number);
                 self.find(RuleResult::Exempted, place, Note::new("exempted"));
-            } else if self.subject.slots[number].in_scope && self.lowers(rule, number) {
+            } else if self.lowers(rule, number) {
                 let note = self.stances[number].note(rule);
                 self.find(RuleResult::Lowered, Place::Container(number), note);
             }

@@ -138,14 +138,14 @@ pub(super) fn check<'v>(desk: &mut Desk<'v, '_>, params: &'v Params) {
         quota::spare(desk, space.quota, &mut entries);
         fit::fit(desk, &space.limits, &mut entries);
     }
-    let of_containers = entries.split_off(desk.plan.copiers.len());
+    let of_copiers = entries.drain(..desk.plan.copiers.len());
     desk.also(|plan| {
-        for (copier, Entry { requests, limits, .. }) in plan.copiers.iter_mut().zip(entries) {
+        for (copier, Entry { requests, limits, .. }) in plan.copiers.iter_mut().zip(of_copiers) {
             copier.requests.complete(requests);
             copier.limits.complete(limits);
         }
     });
-    for (number, Entry { place, requests, limits, .. }) in of_containers.into_iter().enumerate() {
+    for (number, Entry { place, requests, limits, .. }) in entries.into_iter().enumerate() {
         if requests.is_empty() && limits.is_empty() {
             continue;
         }

@@ -132,13 +132,12 @@ fn check_linux<'v>(desk: &mut Desk<'v, '_>, ids: &Ids<'v>) {
         shares.push((own, target));
     }
     let may_edit_pod = desk.subject.reaches_pod();
-    let pick = |field: fn(&Identity) -> Option<bool>| share(&shares, field);
     // Not at the pod unless the author wrote it there: a container that somebody adds later as uid 0 (another
     // webhook, kubectl debug) would inherit it, and the kubelet would refuse to start that container.
     let at_pod = may_edit_pod && pod.non_root.is_some();
-    let non_root = settle(pod.non_root, &pick(|identity| identity.non_root), at_pod);
-    let user = settle(pod.user, &share(&shares, |identity| identity.user), may_edit_pod);
-    let group = settle(pod.group, &share(&shares, |identity| identity.group), may_edit_pod);
+    let non_root = settle(pod.non_root, of_field(&shares, |identity| identity.non_root), at_pod);
+    let user = settle(pod.user, of_field(&shares, |identity| identity.user), may_edit_pod);
+    let group = settle(pod.group, of_field(&shares, |identity| identity.group), may_edit_pod);
     desk.also(|plan| {
         plan.pod.run_as_non_root = non_root.pod;
         plan.pod.run_as_user = user.pod;
@@ -156,11 +155,11 @@ fn check_linux<'v>(desk: &mut Desk<'v, '_>, ids: &Ids<'v>) {
     replace_unused_pod_root(desk, ids, pod);
 }
 
-fn share<T: Copy>(
+fn of_field<T>(
     shares: &[(Identity, Identity)],
-    field: impl Fn(&Identity) -> Option<T>,
-) -> Vec<Share<T>> {
-    shares.iter().map(|(own, target)| Share { own: field(own), target: field(target) }).collect()
+    field: impl Fn(&Identity) -> Option<T> + Copy,
+) -> impl Iterator<Item = Share<T>> + Clone {
+    shares.iter().map(move |(own, target)| Share { own: field(own), target: field(target) })
 }
 
 /// Who the container shall run as; says what it finds on the way.

@@ -64,7 +64,7 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
         let target = if covered { target(desk, number, now) } else { now };
         shares.push(Share { own, target });
     }
-    let settled = settle(pod, &shares, desk.subject.reaches_pod());
+    let settled = settle(pod, shares.into_iter(), desk.subject.reaches_pod());
     // A pod-level Unconfined that nobody inherits is refused by Pod Security all the same.
     let unused = pod == Some(Profile::Unconfined) && desk.replaces() && desk.covers_all();
     let unused = unused && settled.pod.is_none() && desk.subject.reaches_pod() && !contradicted;

@@ -24,10 +24,10 @@ pub(super) struct Settled<T> {
 /// `may_edit_pod` is false for `pods/ephemeralcontainers`.
 pub(super) fn settle<T: Copy + PartialEq>(
     pod: Option<T>,
-    shares: &[Share<T>],
+    shares: impl Iterator<Item = Share<T>> + Clone,
     may_edit_pod: bool,
 ) -> Settled<T> {
-    let mut inherited = shares.iter().filter(|share| share.own.is_none()).map(|share| share.target);
+    let mut inherited = shares.clone().filter(|share| share.own.is_none()).map(|share| share.target);
     let common = match inherited.next() {
         Some(first @ Some(_)) if inherited.all(|target| target == first) => first,
         _ => None,
@@ -35,7 +35,6 @@ pub(super) fn settle<T: Copy + PartialEq>(
     let at_pod = common.filter(|target| may_edit_pod && pod != Some(*target));
     let inherits = at_pod.or(pod);
     let containers = shares
-        .iter()
         .enumerate()
         .filter_map(|(number, share)| {
             let target = share.target?;
@@ -56,24 +55,27 @@ mod tests {
     #[test]
     fn one_write_at_the_pod_when_all_agree() {
         let shares = [share(None, Some(1)), share(None, Some(1)), share(Some(5), Some(5))];
-        assert_eq!(settle(None, &shares, true), Settled { pod: Some(1), containers: vec![] });
+        assert_eq!(settle(None, shares.into_iter(), true), Settled { pod: Some(1), containers: vec![] });
     }
 
     #[test]
     fn a_container_that_must_stay_unset_keeps_the_pod_unset() {
         let shares = [share(None, Some(1)), share(None, None)];
-        assert_eq!(settle(None, &shares, true), Settled { pod: None, containers: vec![(0, 1)] });
+        assert_eq!(settle(None, shares.into_iter(), true), Settled { pod: None, containers: vec![(0, 1)] });
     }
 
     #[test]
     fn an_ephemeral_container_never_writes_at_the_pod() {
         let shares = [share(None, Some(1))];
-        assert_eq!(settle(None, &shares, false), Settled { pod: None, containers: vec![(0, 1)] });
+        assert_eq!(settle(None, shares.into_iter(), false), Settled { pod: None, containers: vec![(0, 1)] });
     }
 
     #[test]
     fn an_insecure_pod_value_is_replaced_for_those_who_inherit_it() {
         let shares = [share(None, Some(1)), share(Some(0), Some(1))];
-        assert_eq!(settle(Some(0), &shares, true), Settled { pod: Some(1), containers: vec![(1, 1)] });
+        assert_eq!(
+            settle(Some(0), shares.into_iter(), true),
+            Settled { pod: Some(1), containers: vec![(1, 1)] }
+        );
     }
 }

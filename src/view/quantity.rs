@@ -104,10 +104,9 @@ impl Parsed<'_> {
 
 fn parse(text: &str) -> Option<Parsed<'_>> {
     let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(end);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+    let (whole, rest) = split_digits(unsigned);
+    let (fraction, suffix) = rest.strip_prefix('.').map_or(("", rest), split_digits);
+    if (whole.is_empty() && fraction.is_empty()) || suffix.starts_with('.') {
         return None;
     }
     let all = whole.bytes().chain(fraction.bytes());
@@ -121,6 +120,11 @@ fn parse(text: &str) -> Option<Parsed<'_>> {
         digits
     };
     Some(Parsed { digits, decimals: u32::try_from(fraction.len()).ok()?, suffix })
+}
+
+/// The digits with which a text begins, and what follows.
+fn split_digits(text: &str) -> (&str, &str) {
+    text.split_at(text.bytes().take_while(u8::is_ascii_digit).count())
 }
 
 /// Compares two quantities; `None` when either is not one (the API server will say so).

@@ -86,12 +86,11 @@ impl<'v> Ids<'v> {
 
     /// The uid for people.
     pub(super) fn named(&self, user: i64) -> String {
-        let own = user == self.user;
-        if own && !self.profile.is_empty() {
-            return format!("{user}, by profile {}", self.profile);
+        let number = user.to_string();
+        if user != self.user {
+            return number;
         }
-        let remark = if own { self.remark } else { "" };
-        format!("{user}{remark}")
+        if self.profile.is_empty() { number + self.remark } else { number + ", by profile " + self.profile }
     }
 }
 
