@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::compensation;
 use crate::facts::Space;
 use crate::policy::Policy;
-use crate::profiles::{Profile, ProfileSet};
+use crate::profiles::{Origin, Profile, ProfileSet};
 use crate::rules::read_only_root_filesystem::{CopyUser, Obstacle, is_copier};
 use crate::rules::{
     Desk, Note, Place, RuleId, RuleResult, RuleSet, capabilities, read_only_root_filesystem, run_as_non_root,
@@ -214,8 +214,13 @@ fn wished(
     if desk.tuning.run_as_user(number).is_some() {
         return (Posture::Full, Cause::Image);
     }
-    let by_image =
-        profile.map_or(policy.posture.unknown, |profile| profile.facts.posture.unwrap_or(Posture::Full));
+    // What was learnt step by step says nothing of how far an image can be hardened, unless a step was about that.
+    let unsaid = |profile: &Profile| match profile.facts.source {
+        Origin::Learnt => policy.posture.unknown,
+        Origin::BuiltIn | Origin::Administrator => Posture::Full,
+    };
+    let by_image = profile
+        .map_or(policy.posture.unknown, |profile| profile.facts.posture.unwrap_or_else(|| unsaid(profile)));
     let by_volume = policy.posture.persistent_volumes;
     if by_volume < by_image
         && persistent_volume(desk.subject, number).is_some()

@@ -166,19 +166,21 @@ fn by_message(message: &str, working_dir: Option<&str>, applied: RuleSet) -> Opt
 /// What was said, and the rows that may explain it.
 struct Said<'m> {
     message: &'m str,
-    lower: String,
     rows: Vec<&'static Row>,
 }
 
 impl<'m> Said<'m> {
     fn new(message: &'m str, table: &'static [Row], applied: RuleSet) -> Self {
+        let lower = message.to_ascii_lowercase();
         let rows = table.iter().filter(|row| row.by.iter().any(|rule| applied.contains(*rule)));
-        Self { message, lower: message.to_ascii_lowercase(), rows: rows.collect() }
+        // What may stand anywhere is looked for once.
+        let rows = rows.filter(|row| !row.is_anywhere() || row.with.iter().any(|word| lower.contains(word)));
+        Self { message, rows: rows.collect() }
     }
 
     /// The row that fits a line, and where its phrase stands.
     fn fits(&self, line: &str) -> Option<(&'static Row, (usize, usize))> {
-        self.rows.iter().find_map(|row| Some((*row, row.at(line, &self.lower)?)))
+        self.rows.iter().find_map(|row| Some((*row, row.at(line)?)))
     }
 
     /// By the last line that a row fits.
@@ -222,26 +224,23 @@ impl<'m> Said<'m> {
 }
 
 impl Row {
+    const fn is_anywhere(&self) -> bool {
+        matches!(self.where_, Where::Anywhere | Where::AnywhereWithoutPath)
+    }
+
     /// Where the phrase stands in a line that this row is about.
-    fn at(&self, line: &str, whole: &str) -> Option<(usize, usize)> {
+    fn at(&self, line: &str) -> Option<(usize, usize)> {
         // Only ASCII changes, so places stay.
         let lower = line.to_ascii_lowercase();
         let found = self.phrases.iter().filter_map(|phrase| Some((lower.find(phrase)?, phrase.len())));
         let (at, length) = found.max()?;
-        let (text, may_name) = match self.where_ {
-            Where::Line => (lower.as_str(), true),
-            Where::LineWithPath
-                if !path::is_named(line) || REASONS.iter().any(|word| lower.contains(word)) =>
-            {
-                return None;
-            }
-            Where::LineWithPath => (lower.as_str(), true),
-            Where::LineWithoutPath => (lower.as_str(), false),
-            Where::Anywhere => (whole, true),
-            Where::AnywhereWithoutPath => (whole, false),
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        let named = match self.where_ {
+            Where::LineWithPath => path::is_named(line) && !has(REASONS),
+            Where::LineWithoutPath | Where::AnywhereWithoutPath => !path::is_named(line),
+            Where::Line | Where::Anywhere => true,
         };
-        let without_path = may_name || !path::is_named(line);
-        let with = self.with.is_empty() || self.with.iter().any(|word| text.contains(word));
-        (without_path && with).then_some((at, at + length))
+        let with = self.is_anywhere() || self.with.is_empty() || has(self.with);
+        (named && with).then_some((at, at + length))
     }
 }

@@ -103,7 +103,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         );
         return leave(Outcome::NothingLeft, Help::None, Some(note));
     }
-    if (cause == Cause::Unexplained && !is_trial) || (failure.is_unready() && failure.proven) {
+    // What was ready as it is hardened ends well now and then by itself.
+    let by_itself = failure.proven && (failure.is_unready() || cause == Cause::Silent);
+    if (cause == Cause::Unexplained && !is_trial) || by_itself {
         return leave(Outcome::Unexplained, Help::None, None);
     }
     if cause == Cause::Silent && failure.restarts == 0 && failure.is_started_again() {
@@ -123,6 +125,10 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         known: &standing.facts,
     };
     let step = if cause == Cause::Unexplained { rung(&trouble) } else { remedy(&trouble, &standing.policy) };
+    // Whoever makes a program say what he likes takes nothing from an image that was seen to run well.
+    if failure.proven && matches!(step, Some(Remedy::Posture(_))) {
+        return leave(Outcome::Unexplained, Help::None, None);
+    }
     let told = |rest: &str| Some(format!("container {}: {}: {rest}", failure.container, cause.as_text()));
     let Some(step) = step else {
         let note = told("nothing is left that policy allows and that might help");

@@ -98,8 +98,8 @@ impl Failure {
     /// badly.
     #[must_use]
     pub fn has_more_to_say(&self, applied: RuleSet) -> bool {
-        let began = self.exit_code.is_some() || (self.is_unready() && !self.proven);
-        began && !classify(&self.death(), applied).is_whole()
+        let began = self.exit_code.is_some() || self.is_unready();
+        began && !self.proven && !classify(&self.death(), applied).is_whole()
     }
 
     /// Takes the end of its log for what it says, where that tells why.

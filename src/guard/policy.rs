@@ -32,8 +32,8 @@ pub struct GuardPolicy {
     /// hardened. To that is added what its probe waits by itself.
     #[schemars(range(min = 1, max = 86_400))]
     pub unready_seconds: u32,
-    /// Whether the end of a container's log is read where the API says nothing else: of one that is never ready, or ended
-    /// well and should not have ended. What is read is kept nowhere. It takes a role of its own: `pods/log`.
+    /// Whether the end of a container's log is read where its status does not say why it has ended, or is never ready.
+    /// Nothing of it is kept but a directory that it names. It takes a role of its own: `pods/log`.
     pub read_logs: bool,
     /// The highest memory limit that is given to what ran out of memory, a quantity. Empty: none is raised.
     pub memory_cap: String,

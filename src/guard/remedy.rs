@@ -153,7 +153,9 @@ fn memory(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
     let doubled = double_quantity(now).filter(|_| is_quantity(cap))?;
     let below = |a: &str, b: &str| compare_quantities(a, b) == Some(Ordering::Less);
     let next = if below(&doubled, cap) { doubled } else { cap.to_owned() };
-    below(now, &next).then_some(Remedy::Memory(next))
+    // Where it is the author's limit, or somebody else's, a higher one in a profile changes nothing.
+    let is_new = trouble.known.memory.as_deref() != Some(next.as_str());
+    (is_new && below(now, &next)).then_some(Remedy::Memory(next))
 }
 
 /// The next rung, as far as the floor.
@@ -227,7 +229,7 @@ impl Remedy {
                 paths.push(WritablePath { path: path.clone(), content, ..WritablePath::default() });
             }
             Self::User(user) => facts.user = Some(*user),
-            Self::Climb(user) => (facts.user, facts.posture) = (Some(*user), None),
+            Self::Climb(user) => (facts.user, facts.posture) = (Some(*user), Some(Posture::Full)),
             Self::Home => {
                 facts.environment.insert(HOME.0.to_owned(), HOME.1.to_owned());
             }

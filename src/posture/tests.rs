@@ -31,6 +31,7 @@ content-tmp: {match: {repositories: [content-tmp]}, user: 7, writablePaths: [{pa
 root: {match: {repositories: [root]}, posture: isolated, writablePaths: [{path: /run}]}
 root-blind: {match: {repositories: [root-blind]}, posture: isolated}
 safe: {match: {repositories: [safe]}, posture: safe}
+learnt: {match: {repositories: [learnt], tags: ['1'], namespaces: ['*']}, source: learnt, writablePaths: [{path: /srv}]}
 ";
 
 fn set() -> Arc<ProfileSet> {
@@ -209,6 +210,8 @@ fn no_lower_than_policy_and_pod_security_let_it() {
         ("unknown", "posture: {unknown: isolated}", BARE, "safe"),
         ("unknown", "posture: {unknown: safe}", NODES, "safe"),
         ("web", "posture: {unknown: safe}", NODES, "full"),
+        ("learnt:1", "posture: {unknown: safe}", NODES, "safe"),
+        ("learnt:1", "", NODES, "full"),
         ("unknown", "", NODES, "full"),
         ("safe", "preset: safe", NODES, ""),
     ] {

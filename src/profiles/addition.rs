@@ -14,6 +14,10 @@ impl ImageMatch {
         else {
             return None;
         };
+        // Without either it is about every tag.
+        if self.tags.is_empty() && self.digests.is_empty() {
+            return None;
+        }
         let plain = ![&self.repositories, &self.tags, &self.namespaces]
             .into_iter()
             .flatten()
@@ -29,7 +33,7 @@ impl ProfileSpec {
     /// count, but for what only grows: paths and capabilities; and for what steps change: memory, and the posture, of
     /// which the lower one counts.
     pub(super) fn added_to(&self, known: &Self) -> Self {
-        let posture = [self.posture, known.posture].into_iter().flatten().min();
+        let posture = self.posture.unwrap_or_default().min(known.posture.unwrap_or_default());
         let mut environment = self.environment.clone();
         environment.extend(known.environment.clone());
         let mut capabilities = known.capabilities.clone();
@@ -37,13 +41,13 @@ impl ProfileSpec {
             .extend(self.capabilities.iter().filter(|name| !known.capabilities.contains(name)).cloned());
         Self {
             user: known.user.or(self.user),
-            group: known.group.or(self.group),
+            group: if known.user.is_some() { known.group } else { self.group },
             image_user: known.image_user.or(self.image_user),
             writable_paths: paths(known.writable_paths.as_deref(), self.writable_paths.as_deref()),
             capabilities,
             memory: self.memory.clone().or_else(|| known.memory.clone()),
             environment,
-            posture,
+            posture: Some(posture),
             ..self.clone()
         }
     }
@@ -56,10 +60,8 @@ fn paths(known: Option<&[WritablePath]>, learnt: Option<&[WritablePath]>) -> Opt
     let (known, learnt) = (known.unwrap_or_default(), learnt.unwrap_or_default());
     let covers = |all: &[WritablePath], path: &str| all.iter().any(|other| is_within(path, &other.path));
     let new = learnt.iter().filter(|entry| !covers(known, &entry.path));
-    let kept = known.iter().filter(|entry| {
-        let above = learnt.iter().filter(|other| other.path != entry.path).cloned().collect::<Vec<_>>();
-        !covers(&above, &entry.path)
-    });
+    let is_above = |other: &WritablePath, path: &str| other.path != path && is_within(path, &other.path);
+    let kept = known.iter().filter(|entry| !learnt.iter().any(|other| is_above(other, &entry.path)));
     Some(kept.chain(new).cloned().collect())
 }
 
@@ -92,13 +94,19 @@ mod tests {
                 "wide",
                 &format!("match: {{repositories: [redis], namespaces: [other]}}, {learnt}, approved: false"),
             ),
-            ("lower", "match: {repositories: [valkey], namespaces: [shop]}, source: learnt, posture: safe"),
+            (
+                "lower",
+                "match: {repositories: [valkey], tags: ['2'], namespaces: [shop]}, source: learnt, posture: safe",
+            ),
             (
                 "valkey",
                 "match: {repositories: [valkey]}, source: built-in, posture: isolated, writablePaths: []",
             ),
             ("mine", "match: {repositories: [valkey], tags: ['1']}"),
-            ("alone", "match: {repositories: [app], namespaces: [shop]}, source: learnt, posture: safe"),
+            (
+                "alone",
+                "match: {repositories: [app], tags: ['1'], namespaces: [shop]}, source: learnt, posture: safe",
+            ),
         ]);
         let profile = set.find("docker.io/library/redis:8", "shop").expect("a profile");
         let facts = &profile.facts;
@@ -112,14 +120,15 @@ mod tests {
         for (image, namespace, expected) in [
             ("redis:8", "other", "db"),
             ("redis:7", "shop", "db"),
-            ("valkey", "shop", "lower"),
+            ("valkey:2", "shop", "lower"),
+            ("valkey", "shop", "valkey"),
             ("valkey", "", "valkey"),
             ("valkey:1", "shop", "mine"),
-            ("app", "shop", "alone"),
+            ("app:1", "shop", "alone"),
         ] {
             assert_eq!(set.find(image, namespace).expect("a profile").name, expected, "{image}");
         }
-        let lower = &set.find("valkey", "shop").expect("a profile").facts;
+        let lower = &set.find("valkey:2", "shop").expect("a profile").facts;
         assert_eq!((lower.posture, lower.writable_paths.as_deref()), (Some(Posture::Safe), Some(&[][..])));
     }
 }

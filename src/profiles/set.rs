@@ -116,8 +116,9 @@ impl ProfileSet {
         let added = learnt.filter_map(|(number, it)| {
             let image = it.facts.images.only_image()?;
             let reference = Reference::parse(&image)?;
-            let built_in =
-                self.matching(&reference, "").filter(|(other, _)| other.facts.source == Origin::BuiltIn);
+            let built_in = self
+                .matching(&reference, it.facts.images.namespaces.first()?)
+                .filter(|(other, _)| other.facts.source == Origin::BuiltIn);
             let (known, _) = built_in.max_by(|(a, rank), (b, other)| order(a, *rank, b, *other))?;
             Some((number, it.facts.added_to(&known.facts)))
         });

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{ProfileShown, Seen, Sources, State, fingerprint_of};
 use crate::metrics::{PolicyOutcome, PolicySource};
 use crate::policy::PolicyError;
+use crate::posture::Posture;
 use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec, parse_object, with_built_in};
 
 /// What is known of profiles.
@@ -166,7 +167,7 @@ impl Sources {
         let lowered = specs.filter(|spec| {
             spec.source == Origin::Learnt
                 && spec.is_in_force()
-                && spec.posture.is_some()
+                && spec.posture.is_some_and(|posture| posture != Posture::Full)
                 && spec.user.is_none()
         });
         lowered.map(|spec| spec.images.clone()).collect()

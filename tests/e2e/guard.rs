@@ -284,7 +284,7 @@ impl Stage {
             self.say(namespace, &runs_as(&pod, 999)).await;
             let learnt = self.learnt(namespace, "healed").await;
             let spec = &learnt[0]["spec"];
-            let is_up = spec["user"] == 999 && spec["posture"].is_null() && learnt.len() == 1;
+            let is_up = spec["user"] == 999 && spec["posture"] == "full" && learnt.len() == 1;
             if is_up { Ok(()) } else { Err(format!("{learnt:?}")) }
         })
         .await;

@@ -185,6 +185,25 @@ fn who_needs_setuid_programs_is_told_of_the_exemption() {
 }
 
 #[test]
+fn what_ran_well_as_it_is_hardened_stays_there() {
+    let (standing, terms) = (standing(), terms(GuardMode::Heal));
+    for (message, leaves) in [("setuid: operation not permitted", true), ("", true), (READ_ONLY, false)] {
+        let mut failure = failing(5, message);
+        failure.proven = true;
+        let decision = decide(&Situation {
+            failure: &failure,
+            standing: &standing,
+            terms: &terms,
+            learnt: &[],
+            image_user: None,
+            workload: "w",
+            date: "2027-01-31",
+        });
+        assert_eq!(matches!(decision, Decision::Leave { .. }), leaves, "{message}: {decision:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_copied_stays_where_it_is() {
     let standing = Standing { is_copier: true, ..standing() };
     let change = written(decided("/data holds more than 5 bytes", &standing, &terms(GuardMode::Heal), &[]));
@@ -253,7 +272,7 @@ fn who_runs_as_a_user_of_its_own_climbs_again() {
     let climbs = |learnt: &[Learnt], mode| climbs(learnt, 999, &images, &terms(mode), "2027-01-31");
     let healed = climbs(&[lowered(None)], GuardMode::Heal).expect("a step");
     let spec = &healed.profile.spec;
-    assert_eq!((spec.user, spec.posture, spec.approved), (Some(999), None, Some(true)));
+    assert_eq!((spec.user, spec.posture, spec.approved), (Some(999), Some(Posture::Full), Some(true)));
     assert_eq!(healed.profile.metadata.name, lowered(None).name);
     let suggested = climbs(&[lowered(None)], GuardMode::Suggest).expect("a step");
     assert_eq!((suggested.profile.spec.approved, suggested.resource_version), (Some(false), None));

@@ -84,6 +84,9 @@ fn what_is_known_already_is_not_tried_again() {
     assert_eq!(remedy(&trouble(Cause::LowPort, &known), &policy()), below(Posture::Isolated));
     let full = Trouble { memory: Some("4Gi"), ..trouble(Cause::OutOfMemory, &known) };
     assert_eq!(remedy(&full, &policy()), None, "the cap");
+    known.memory = Some("2Gi".to_owned());
+    let authors = Trouble { memory: Some("1Gi"), ..trouble(Cause::OutOfMemory, &known) };
+    assert_eq!(remedy(&authors, &policy()), None, "a limit of its author");
     // A pod that can have no user namespace stays in full where the floor is above the lowest rung.
     known.posture = Some(Posture::Isolated);
     assert_eq!(remedy(&trouble(Cause::Silent, &known), &policy()), below(Posture::Safe));
@@ -141,7 +144,7 @@ fn the_way_back_up_is_tried_once() {
     assert_eq!(climb(&known, 999, 4), None, "no room to go down again");
     let step = climb(&known, 999, 6).expect("a step");
     step.take(&mut known);
-    assert_eq!((known.user, known.posture), (Some(999), None));
+    assert_eq!((known.user, known.posture), (Some(999), Some(Posture::Full)));
     known.posture = Some(Posture::Isolated);
     assert_eq!(climb(&known, 999, 6), None, "it was no help");
     assert_eq!(climb(&ProfileSpec::default(), 999, 6), None, "it stands there already");

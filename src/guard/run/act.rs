@@ -75,7 +75,11 @@ async fn climb(means: &Means, desk: &mut Desk) {
     for (namespace, image, uid, images) in seen.collect::<Vec<_>>() {
         let terms = terms(&policies, &means.cluster, &namespace);
         let (key, now) = ((namespace.clone(), image), Instant::now());
-        let stopped = desk.breaker.waits(&key, now) || desk.breaker.open(&namespace, &terms, now).is_some();
+        // With a user that is built in it would stand as it stood before.
+        let profile = policies.profiles().find(&key.1, &namespace);
+        let stopped = profile.is_some_and(|profile| profile.facts.user.is_some())
+            || desk.breaker.waits(&key, now)
+            || desk.breaker.open(&namespace, &terms, now).is_some();
         if terms.mode == GuardMode::Off || stopped {
             continue;
         }
@@ -119,7 +123,9 @@ async fn look_at(means: &Means, desk: &mut Desk, mut failure: Failure) {
     if !failure.hardened.contains(&standing.policy.hardened_key) {
         return;
     }
-    if terms.read_logs && !standing.is_copier && failure.has_more_to_say(standing.applied) {
+    let key = (failure.namespace.clone(), standing.image.clone());
+    let waits = desk.breaker.waits(&key, Instant::now());
+    if terms.read_logs && !waits && !standing.is_copier && failure.has_more_to_say(standing.applied) {
         match requests::log(&means.client, &failure).await {
             Ok(log) => failure.hear(&log, standing.applied),
             // It goes on as where no log may be read.
@@ -138,7 +144,6 @@ async fn look_at(means: &Means, desk: &mut Desk, mut failure: Failure) {
         date: &now.date().to_string(),
     };
     let decision = decide(&situation);
-    let key = (failure.namespace.clone(), standing.image);
     match decision {
         Decision::Wait => {}
         Decision::Leave { outcome, cause, help, note } => {
@@ -186,7 +191,8 @@ async fn write(
     match requests::write(&means.client, change).await {
         Ok(()) => {}
         // Somebody approved it, or another replica was quicker: if it fails again it is looked at again.
-        Err(RequestError::Conflict | RequestError::Gone) => return,
+        Err(RequestError::Conflict) if change.resource_version.is_some() => return,
+        Err(RequestError::Gone) => return,
         Err(error) => return failed(means, &failure, &error),
     }
     let now = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::AsyncReadExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
@@ -21,8 +22,8 @@ use crate::sources::report::resource_of;
 /// How long one request may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// So much of a log is read, from its end: in lines, and in bytes.
-const LOG: (i64, i64) = (100, 32 * 1024);
+/// So many lines of a log are read, from its end, and at most so many bytes from their beginning.
+const LOG: (i64, i64) = (100, 512 * 1024);
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +118,14 @@ pub(super) async fn log(client: &Client, failure: &Failure) -> Result<String, Re
         limit_bytes: Some(LOG.1),
         ..LogParams::default()
     };
-    in_time(api.logs(&failure.name, &params)).await
+    let read = async {
+        let mut bytes = Vec::new();
+        let mut stream = api.log_stream(&failure.name, &params).await?;
+        stream.read_to_end(&mut bytes).await.map_err(|error| Error::Service(error.into()))?;
+        // It may be cut within a character, or in another encoding.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    in_time(read).await
 }
 
 /// Writes a profile.
