@@ -22,8 +22,8 @@ const LONGEST_GUARDED: Duration = Duration::from_secs(600);
 const STEP_WITHIN: Duration = Duration::from_secs(75);
 /// In so long a time it is seen that an image may go back up.
 const CLIMB_WITHIN: Duration = Duration::from_secs(18);
-/// In so long a time every replica knows a profile.
-const KNOWN_WITHIN: Duration = Duration::from_secs(3);
+/// In so long a time every replica knows a profile, and the guard takes a pod for one that was made with it.
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 
 const PROFILES: &str = "/apis/pod-hardener.dev/v1alpha1/imageprofiles";
