@@ -233,7 +233,8 @@ impl Row {
         // Only ASCII changes, so places stay.
         let lower = line.to_ascii_lowercase();
         let found = self.phrases.iter().filter_map(|phrase| Some((lower.find(phrase)?, phrase.len())));
-        let (at, length) = found.max()?;
+        // Ruby closes with the error's name, behind what it is about.
+        let (at, length) = found.filter(|(at, _)| !lower[..*at].ends_with("errno::")).max()?;
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         let named = match self.where_ {
             Where::LineWithPath => path::is_named(line) && !has(REASONS),

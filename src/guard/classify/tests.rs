@@ -393,6 +393,12 @@ const SAID: &[(&str, Cause, Option<&str>, &str)] = &[
         "[Sat Nov 28 22:26:08 2026] PHP Warning:  mkdir(): Read-only file system in /app/public/index.php on line 4\n[Sat Nov 28 22:26:08 2026] PHP Warning:  file_put_contents(var/cache/page.html): Failed to open stream: No such file or directory in /app/public/index.php on line 6",
     ),
     (
+        "ruby, beside the program",
+        Cause::ReadOnly,
+        Some("/rails/log"),
+        "/usr/lib/ruby/3.1.0/logger/log_device.rb:111:in `initialize': Read-only file system @ rb_sysopen - log/production.log (Errno::EROFS)\n\tfrom /usr/lib/ruby/3.1.0/logger/log_device.rb:111:in `open'\n\tfrom config.ru:2:in `new'",
+    ),
+    (
         "a uid that no user namespace has",
         Cause::SetUser,
         None,
