@@ -113,12 +113,13 @@ fn path(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
 
 /// Of two in one directory that directory, where it is the program's own: there may be more.
 fn with_its_like<'d>(directory: &'d str, known: &[WritablePath]) -> &'d str {
-    let parent_of = |path: &'d str| path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let parent = parent_of(directory);
+    let parent = parent(directory);
     let is_own = !parent.is_empty() && !SHARED.contains(&parent) && is_safe(parent);
-    let again =
-        known.iter().any(|entry| entry.path.rsplit_once('/').is_some_and(|(other, _)| other == parent));
-    if is_own && again { parent } else { directory }
+    if is_own && known.iter().any(|entry| self::parent(&entry.path) == parent) { parent } else { directory }
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// Whether a directory that a program named may be made writable.

@@ -1,9 +1,8 @@
 //! What was learnt of an image about which something is built in: it adds to that, and takes the place of nothing.
 
+use super::validate::is_pattern;
 use super::{ImageMatch, ProfileSpec, WritablePath};
 use crate::plan::is_within;
-
-use super::validate::is_pattern;
 
 impl ImageMatch {
     /// The one image that it is about, in one namespace, as the guard writes it; `None` where it is about more.
@@ -58,8 +57,7 @@ fn paths(known: Option<&[WritablePath]>, learnt: Option<&[WritablePath]>) -> Opt
         return None;
     }
     let (known, learnt) = (known.unwrap_or_default(), learnt.unwrap_or_default());
-    let covers = |all: &[WritablePath], path: &str| all.iter().any(|other| is_within(path, &other.path));
-    let new = learnt.iter().filter(|entry| !covers(known, &entry.path));
+    let new = learnt.iter().filter(|entry| !known.iter().any(|other| is_within(&entry.path, &other.path)));
     let is_above = |other: &WritablePath, path: &str| other.path != path && is_within(path, &other.path);
     let kept = known.iter().filter(|entry| !learnt.iter().any(|other| is_above(other, &entry.path)));
     Some(kept.chain(new).cloned().collect())

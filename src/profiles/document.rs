@@ -114,6 +114,12 @@ impl ProfileSpec {
         Ok(spec)
     }
 
+    /// Whether it is more than a suggestion.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.approved != Some(false)
+    }
+
     /// Whether a directory that it writes holds files that must be there.
     #[must_use]
     pub fn needs_content(&self) -> bool {
@@ -130,14 +136,6 @@ const fn is_false(value: &bool) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_zero(value: &u32) -> bool {
     *value == 0
-}
-
-impl ProfileSpec {
-    /// Whether it is more than a suggestion.
-    #[must_use]
-    pub fn is_in_force(&self) -> bool {
-        self.approved != Some(false)
-    }
 }
 
 /// Which images: all that is given must match; of a list, one entry.

@@ -59,17 +59,18 @@ pub(super) fn all(text: &str) -> impl Iterator<Item = &str> {
 /// the last one before it, else the first one behind it.
 fn named(line: &str, at: usize, end: usize) -> Option<Found<'_>> {
     let behind = line.get(end..).unwrap_or_default();
-    let introduced = [": '", ": \"", ", ", " @ "].iter().any(|start| behind.starts_with(start));
     // PHP closes with where it is said.
     let says_it = |found: &Found<'_>| line[found.start + found.text.len()..].starts_with(" on line ");
     let after = Found::all(line).find(|found| found.start >= end && !says_it(found));
     let before = Found::all(line).filter(|found| found.start < at).last();
     // Behind these there is nothing but what it is about: a path before them is where it is said.
     let is_it = [": '", ": \"", " @ "].iter().any(|start| behind.starts_with(start));
-    let found = match (is_it, introduced) {
-        (true, _) => after,
-        (_, true) => after.or(before),
-        _ => before.or(after),
+    let found = if is_it {
+        after
+    } else if behind.starts_with(", ") {
+        after.or(before)
+    } else {
+        before.or(after)
     }?;
     is_plain(found.text).then_some(found)
 }

@@ -126,12 +126,7 @@ fn said_of(before: &str) -> Option<&str> {
 
 /// Nothing that could be read in two ways, nor leads out of where it begins.
 fn is_plain(path: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@=".contains(&byte);
-    let whole = format!("/{path}");
-    !path.is_empty()
-        && !path.starts_with(['-', '/'])
-        && path.bytes().all(known)
-        && *normalize(&whole) == *whole
+    !path.starts_with(['-', '/']) && !path.contains('~') && path::is_plain(&format!("/{path}"))
 }
 
 fn usual(message: &str) -> &'static str {

@@ -1,5 +1,6 @@
 //! The table: which words mean what, and which rules can have brought it about.
 
+use super::LOWERED;
 use crate::guard::Cause;
 use crate::rules::RuleId::{
     self, capabilities, privilege_escalation, read_only_root_filesystem, run_as_non_root,
@@ -352,7 +353,7 @@ pub(super) const WITHOUT_REASON: &[Row] = &[
         with: &[],
         where_: Where::LineWithPath,
         path: Path::Inside,
-        by: &[run_as_non_root, capabilities, read_only_root_filesystem],
+        by: &LOWERED,
     },
     Row {
         cause: Cause::Write,
@@ -360,7 +361,7 @@ pub(super) const WITHOUT_REASON: &[Row] = &[
         with: &[],
         where_: Where::Line,
         path: Path::Program,
-        by: &[run_as_non_root, capabilities, read_only_root_filesystem],
+        by: &LOWERED,
     },
 ];
 

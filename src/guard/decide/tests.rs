@@ -42,6 +42,19 @@ fn decided(message: &str, standing: &Standing, terms: &GuardPolicy, learnt: &[Le
     })
 }
 
+/// Of an image of which nothing was learnt.
+fn looked_at(failure: &Failure, standing: &Standing, terms: &GuardPolicy) -> Decision {
+    decide(&Situation {
+        failure,
+        standing,
+        terms,
+        learnt: &[],
+        image_user: None,
+        workload: "w",
+        date: "2027-01-31",
+    })
+}
+
 fn written(decision: Decision) -> Change {
     match decision {
         Decision::Write(change) => *change,
@@ -124,16 +137,7 @@ fn what_is_left_alone() {
     assert_eq!(left(&decided("no such host", &standing, &terms, &[])), Outcome::Unexplained);
     assert!(matches!(decided("", &standing, &terms, &[]), Decision::Write(_)), "the second time");
     let once = failing(0, "");
-    let situation = Situation {
-        failure: &once,
-        standing: &standing,
-        terms: &terms,
-        learnt: &[],
-        image_user: None,
-        workload: "w",
-        date: "2027-01-31",
-    };
-    assert_eq!(decide(&situation), Decision::Wait);
+    assert_eq!(looked_at(&once, &standing, &terms), Decision::Wait);
 
     standing.profile = Some(("nginx".to_owned(), Origin::Administrator));
     let Decision::Leave { outcome, note, .. } = decided(READ_ONLY, &standing, &terms, &[]) else { panic!() };
@@ -166,17 +170,7 @@ fn who_needs_setuid_programs_is_told_of_the_exemption() {
     // Where nothing explains it, once nothing else is taken from it.
     standing.posture = Posture::Safe;
     standing.applied = RuleSet::from_iter([RuleId::privilege_escalation]);
-    let situation = |failure: &Failure, standing: &Standing| {
-        decide(&Situation {
-            failure,
-            standing,
-            terms: &terms,
-            learnt: &[],
-            image_user: None,
-            workload: "w",
-            date: "2027-01-31",
-        })
-    };
+    let situation = |failure: &Failure, standing: &Standing| looked_at(failure, standing, &terms);
     let lowest = situation(&failing(3, "what"), &standing);
     assert!(told(lowest).contains("exempt it from privilege-escalation"));
     assert_eq!(left(&situation(&failing(2, "what"), &standing)), Outcome::Unexplained);
@@ -190,15 +184,7 @@ fn what_ran_well_as_it_is_hardened_stays_there() {
     for (message, leaves) in [("setuid: operation not permitted", true), ("", true), (READ_ONLY, false)] {
         let mut failure = failing(5, message);
         failure.proven = true;
-        let decision = decide(&Situation {
-            failure: &failure,
-            standing: &standing,
-            terms: &terms,
-            learnt: &[],
-            image_user: None,
-            workload: "w",
-            date: "2027-01-31",
-        });
+        let decision = looked_at(&failure, &standing, &terms);
         assert_eq!(matches!(decision, Decision::Leave { .. }), leaves, "{message}: {decision:?}");
     }
 }
@@ -226,17 +212,7 @@ fn what_is_built_in_is_added_to() {
 #[test]
 fn what_nothing_explains_is_tried_where_hardening_may_be_it() {
     let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
-    let decided = |failure: &Failure, standing: &Standing| {
-        decide(&Situation {
-            failure,
-            standing,
-            terms: &terms,
-            learnt: &[],
-            image_user: None,
-            workload: "w",
-            date: "2027-01-31",
-        })
-    };
+    let decided = |failure: &Failure, standing: &Standing| looked_at(failure, standing, &terms);
     let noise = failing(TRIES, "segmentation fault");
     let change = written(decided(&noise, &standing));
     assert_eq!((change.cause, change.help), (Cause::Unexplained, Help::Posture));

@@ -106,8 +106,7 @@ impl Run {
             }
             if let Some((since, outcome)) = low.take() {
                 if stepped {
-                    // It counts for pods to come, once every replica knows it.
-                    tokio::time::sleep(KNOWN_WITHIN).await;
+                    // It counts for pods to come.
                     self.restart().await;
                 } else if since.elapsed() > CLIMB_WITHIN {
                     return outcome;
@@ -118,7 +117,6 @@ impl Run {
                 && posture != "full"
             {
                 // The step is for pods to come.
-                tokio::time::sleep(KNOWN_WITHIN).await;
                 self.restart().await;
             } else if let State::Running(posture) = &state {
                 let climbs = posture != "full" && !steps.iter().any(|step| step.contains("in posture full"));
@@ -163,11 +161,12 @@ impl Run {
         let Some(name) = waiting.and_then(|profile| profile["metadata"]["name"].as_str()) else { return };
         let approved = json!({"spec": {"approved": true}});
         self.api.merge(&format!("{PROFILES}/{name}"), &approved).await.expect("an approved profile");
-        tokio::time::sleep(KNOWN_WITHIN).await;
         self.restart().await;
     }
 
+    /// Has its pods made anew, once every replica knows what was written last.
     async fn restart(&mut self) {
+        tokio::time::sleep(KNOWN_WITHIN).await;
         self.look.expect_others();
         let now = self.begun.elapsed().as_millis().to_string();
         let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
