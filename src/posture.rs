@@ -15,8 +15,8 @@ use crate::policy::Policy;
 use crate::profiles::{Origin, Profile, ProfileSet};
 use crate::rules::read_only_root_filesystem::{CopyUser, Obstacle, is_copier};
 use crate::rules::{
-    Desk, Note, Place, RuleId, RuleResult, RuleSet, capabilities, read_only_root_filesystem, run_as_non_root,
-    user_namespace,
+    Desk, Mode, Note, Place, RuleId, RuleResult, RuleSet, capabilities, read_only_root_filesystem,
+    run_as_non_root, user_namespace,
 };
 use crate::subject::Subject;
 
@@ -117,6 +117,9 @@ impl<'v> Stance<'v> {
         if let Some(obstacle) = self.obstacle.filter(|_| rule == RuleId::read_only_root_filesystem) {
             return Note::of(obstacle.text(), profile);
         }
+        if rule == RuleId::privilege_escalation {
+            return Note::of("its image needs setuid programs, by profile ", profile);
+        }
         match (self.posture, self.cause) {
             // Nothing is lowered there but for an obstacle.
             (Posture::Full, _) => Note::of("by profile ", profile),
@@ -170,6 +173,10 @@ pub(crate) fn settle<'v>(
             stance.posture = if floor == Posture::Safe { Posture::Safe } else { Posture::Full };
         }
         stance.lowered = lowered(desk, number, &stance);
+        let namespace_comes = has_namespace || policy.mode(RULE).is_in_force();
+        if may_gain(policy, floor, &stance, namespace_comes) {
+            stance.lowered.insert(RuleId::privilege_escalation);
+        }
         stances.push(stance);
     }
     let isolates = stances
@@ -252,6 +259,20 @@ fn lowered(desk: &Desk<'_, '_>, number: usize, stance: &Stance<'_>) -> RuleSet {
         lowered.insert(RuleId::read_only_root_filesystem);
     }
     lowered
+}
+
+/// Whether setuid programs are left to work, which the image needs.
+///
+/// In a user namespace what they give ends at its border. Without one it must be said of the image that it needs that
+/// too: what was found of it where it had one does not say so.
+fn may_gain(policy: &Policy, floor: Posture, stance: &Stance<'_>, has_namespace: bool) -> bool {
+    let Some(facts) = stance.profile.map(|profile| &profile.facts) else { return false };
+    let rung = match stance.posture {
+        Posture::Full => false,
+        Posture::Isolated => facts.allow_privilege_escalation && has_namespace,
+        Posture::Safe => facts.gains_on_node(),
+    };
+    rung && floor == Posture::Safe && policy.mode(RuleId::privilege_escalation) != Mode::Enforce
 }
 
 /// Types of volumes that outlive the pod, or come from somewhere that does.

@@ -115,12 +115,26 @@ fn rungs() -> Vec<Case> {
         "readOnlyRootFilesystem": null, "capabilities": null});
     let lowered: &[&str] = &["run-as-non-root", "capabilities", "read-only-root-filesystem"];
     let stamp = [("hardened", "restricted (safe): seccomp")];
+    let isolated = [("hardened", "restricted (isolated): seccomp")];
+    let image = json!({"image": GAINING});
+    let gains = |context: &Value, host_users: bool| {
+        pod(&isolated, context, &image, &json!({"hostUsers": host_users}))
+    };
+    let user = json!({"allowPrivilegeEscalation": null});
+    let root = json!({"runAsNonRoot": null, "runAsUser": null, "runAsGroup": null,
+        "readOnlyRootFilesystem": null, "allowPrivilegeEscalation": null});
     vec![
         case("a lower rung", RESTRICTED, pod(&stamp, &safe, &mount, &claim), &[]),
         case("below the floor", ENFORCED, pod(&stamp, &safe, &mount, &claim), lowered),
+        case("setuid programs in a user namespace", RESTRICTED, gains(&root, false), &[]),
+        case("setuid programs without one", RESTRICTED, gains(&user, true), GAIN),
+        case("setuid programs below the floor", ENFORCED, gains(&user, false), GAIN),
     ]
 }
 
+/// An image that is known to gain privileges by setuid programs.
+pub(crate) const GAINING: &str = "registry.example/gaining:1";
+const GAIN: &[&str] = &["privilege-escalation"];
 const RESTRICTED: &str = "restricted";
 const ENFORCED: &str = "enforced";
 

@@ -1,6 +1,7 @@
 //! Which exemptions are honoured, in CEL: as [`crate::exemption`] does it, as far as the API server can know.
 
 use super::candidates::Candidates;
+use super::shared::is_enforced;
 use crate::annotation::HARDENED;
 use crate::cel::list;
 use crate::policy::Compensation;
@@ -71,11 +72,16 @@ fn lowered(candidates: &Candidates<'_>) -> String {
     let rung = |posture: Posture| format!("stamp.contains(' ({}):')", posture.as_str());
     let (safe, isolated) = (rung(Posture::Safe), rung(Posture::Isolated));
     let (user, root) = (RuleId::run_as_non_root, RuleId::read_only_root_filesystem);
+    let gain = RuleId::privilege_escalation;
+    let in_namespace = format!("{isolated} && !variables.spec.?hostUsers.orValue(true)");
     format!(
         "[{floor}].map(floor, [variables.notes[?variables.prefix + '/{HARDENED}'].orValue('')].map(stamp, \
          floor == 'full' ? [] : (stamp != '' && !stamp.contains('{root}') ? ['{root}'] : []) + \
          (floor == 'safe' && {safe} ? ['{user}', '{capabilities}'] : []) + \
-         ({isolated} && !variables.spec.?hostUsers.orValue(true) ? ['{user}'] : [])))[0][0]",
+         ({in_namespace} ? ['{user}'] : []) + \
+         (floor == 'safe' && ({safe} || ({in_namespace})) && !stamp.contains('{gain}') && !({enforced}) ? \
+         ['{gain}'] : [])))[0][0]",
+        enforced = is_enforced(gain.as_str()),
         capabilities = RuleId::capabilities,
     )
 }

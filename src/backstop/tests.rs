@@ -3,17 +3,22 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::macros::datetime;
 
-use super::cases::{Case, POLICIES, SOON, cases};
+use super::cases::{Case, GAINING, POLICIES, SOON, cases};
 use super::{Action, NAME, State, documents, state};
 use crate::facts::{Account, Facts, Space};
 use crate::harden::harden;
 use crate::policy::{POLICY_LABEL, PolicySet, Preset, parse};
+use crate::profiles::{self, Profile, ProfileSet};
 use crate::rules::{RuleId, RuleResult};
 use crate::subject::{Reach, Subject};
 use crate::view::Pod;
 
 fn policies() -> PolicySet {
-    PolicySet::new(parse("cases", POLICIES).expect("policies"))
+    let spec = json!({"match": {"repositories": [GAINING.trim_end_matches(":1")]}, "posture": "isolated",
+        "allowPrivilegeEscalation": true});
+    let profile = profiles::parse_object("gaining", Some(&spec)).expect("a profile");
+    let set = ProfileSet::new([Profile::from(profile)]);
+    PolicySet::new(parse("cases", POLICIES).expect("policies")).with_profiles(Arc::new(set))
 }
 
 /// The rules that change something in the pod.

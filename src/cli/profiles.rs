@@ -331,6 +331,9 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
     if !facts.capabilities.is_empty() {
         lines.push(("keeps", facts.capabilities.join(", ")));
     }
+    if facts.allow_privilege_escalation {
+        lines.push(("gains", "privileges, by setuid programs".to_owned()));
+    }
     if let Some(memory) = &facts.memory {
         lines.push(("memory", memory.clone()));
     }

@@ -68,6 +68,13 @@ fn checks(schema: &mut Value) {
         "must be a digest such as sha256:…",
     );
     check(schema, SPEC, "!has(self.group) || has(self.user)", "group needs user");
+    check(
+        schema,
+        SPEC,
+        "!has(self.allowPrivilegeEscalation) || !self.allowPrivilegeEscalation || \
+         (has(self.posture) && self.posture != 'full')",
+        "allowPrivilegeEscalation needs posture isolated or safe",
+    );
     let memory = of_spec("memory");
     quantity(schema, &memory);
     check(schema, &memory, "self != ''", "must be a quantity");

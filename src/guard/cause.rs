@@ -55,6 +55,8 @@ labels! {
         Memory = "memory",
         /// The next rung of the ladder.
         Posture = "posture",
+        /// Setuid programs that work.
+        Escalation = "privilege-escalation",
         /// Nothing.
         None = "none",
     }

@@ -62,7 +62,7 @@ impl Explained {
 pub(super) const NEVER_READY: &str = "NeverReady";
 
 /// Without these rules a container is as its image makes it.
-const LOWERED: [RuleId; 3] =
+pub(super) const LOWERED: [RuleId; 3] =
     [RuleId::run_as_non_root, RuleId::capabilities, RuleId::read_only_root_filesystem];
 
 /// Words that name another cause: somebody else does not answer, or is not to be found.
@@ -120,14 +120,14 @@ pub fn classify(death: &Death<'_>, applied: RuleSet) -> Explained {
     Explained::of(Cause::Unexplained)
 }
 
-/// Whether hardening may have brought about an end that nothing explains: something was taken from the container, and
-/// it does not name another cause.
+/// Whether one of these rules may have brought about an end that nothing explains: it was applied, and the container
+/// does not name another cause.
 #[must_use]
-pub fn may_be_hardening(death: &Death<'_>, applied: RuleSet) -> bool {
+pub fn may_be_hardening(death: &Death<'_>, applied: RuleSet, by: &[RuleId]) -> bool {
     let lower = tail(death.message, LONGEST).to_ascii_lowercase();
-    let ended = death.exit_code.is_some() && death.reason != "OOMKilled";
-    ended
-        && LOWERED.iter().any(|rule| applied.contains(*rule))
+    let failed = death.reason == NEVER_READY || (death.exit_code.is_some() && death.reason != "OOMKilled");
+    failed
+        && by.iter().any(|rule| applied.contains(*rule))
         && !ELSEWHERE.iter().any(|word| lower.contains(word))
 }
 

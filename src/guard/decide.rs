@@ -1,10 +1,10 @@
 //! What to do about a failure, given all that is known of it.
 
-use super::classify::{Explained, classify, may_be_hardening};
+use super::classify::{Explained, LOWERED, classify, may_be_hardening};
 use super::examine::Standing;
 use super::learnt;
 use super::pods::Failure;
-use super::remedy::{Remedy, Trouble, climb, remedy, rung};
+use super::remedy::{Remedy, Trouble, climb, escalation, remedy, rung};
 use super::{Cause, GuardMode, GuardPolicy, Help, Outcome};
 use crate::posture::Posture;
 use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec};
@@ -17,6 +17,9 @@ pub(crate) const SETTLE: i64 = 3;
 
 /// What ends so often without an explanation, and was never seen ready as it is hardened, is tried with less of it.
 const TRIES: i32 = 3;
+
+const NOTHING_LEFT: &str = "nothing is left that policy allows and that might help";
+const EXEMPT_IT: &str = "if it needs setuid programs, such as sudo, exempt it from privilege-escalation";
 
 /// All that a decision depends on.
 #[derive(Debug)]
@@ -88,24 +91,13 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
             leave(Outcome::Known, Help::None, None)
         };
     }
-    let is_trial =
-        !failure.proven && failure.restarts >= TRIES && may_be_hardening(&failure.death(), standing.applied);
-    // On the lowest rung no more is taken from it than the way to gain privileges.
-    let again = failure.restarts >= TRIES || failure.is_unready();
-    let is_lowest = standing.posture == Posture::Safe && !failure.proven && again;
-    let may_gain = standing.applied.contains(RuleId::privilege_escalation)
-        && (cause == Cause::Setuid || (cause == Cause::Unexplained && is_lowest));
-    if may_gain {
-        let note = format!(
-            "container {}: {}: if it needs setuid programs, such as sudo, exempt it from privilege-escalation",
-            failure.container,
-            cause.as_text()
-        );
-        return leave(Outcome::NothingLeft, Help::None, Some(note));
-    }
+    let is_trial = !failure.proven
+        && failure.restarts >= TRIES
+        && may_be_hardening(&failure.death(), standing.applied, &LOWERED);
+    let is_last = is_last_trial(failure, standing);
     // What was ready as it is hardened ends well now and then by itself.
     let by_itself = failure.proven && (failure.is_unready() || cause == Cause::Silent);
-    if (cause == Cause::Unexplained && !is_trial) || by_itself {
+    if (cause == Cause::Unexplained && !is_trial && !is_last) || by_itself {
         return leave(Outcome::Unexplained, Help::None, None);
     }
     if cause == Cause::Silent && failure.restarts == 0 && failure.is_started_again() {
@@ -124,14 +116,20 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         floor: standing.floor,
         known: &standing.facts,
     };
-    let step = if cause == Cause::Unexplained { rung(&trouble) } else { remedy(&trouble, &standing.policy) };
-    // Whoever makes a program say what he likes takes nothing from an image that was seen to run well.
-    if failure.proven && matches!(step, Some(Remedy::Posture(_))) {
-        return leave(Outcome::Unexplained, Help::None, None);
-    }
+    let step = match cause {
+        Cause::Unexplained if is_last => escalation(&trouble, &standing.policy),
+        Cause::Unexplained => rung(&trouble),
+        _ => remedy(&trouble, &standing.policy),
+    };
     let told = |rest: &str| Some(format!("container {}: {}: {rest}", failure.container, cause.as_text()));
+    let may_gain = cause == Cause::Setuid || is_last;
+    // Whoever makes a program say what he likes takes nothing from an image that was seen to run well.
+    if failure.proven && matches!(step, Some(Remedy::Posture(_) | Remedy::Escalation(_))) {
+        let note = may_gain.then(|| told(EXEMPT_IT)).flatten();
+        return leave(Outcome::Unexplained, Help::None, note);
+    }
     let Some(step) = step else {
-        let note = told("nothing is left that policy allows and that might help");
+        let note = told(if may_gain { EXEMPT_IT } else { NOTHING_LEFT });
         return leave(Outcome::NothingLeft, Help::None, note);
     };
     let help = step.help();
@@ -147,18 +145,18 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let Some(images) = learnt::about(&standing.image, &failure.namespace) else {
         return leave(Outcome::NothingLeft, help, None);
     };
-    if let Some(waiting) =
-        waiting.filter(|waiting| step.is_in(&waiting.spec) && terms.mode != GuardMode::Heal)
-    {
+    // What is an administrator's to approve waits for that whatever the mode, and nothing is built on it before.
+    let is_base = |waiting: &&Learnt| terms.mode != GuardMode::Heal || !waiting.spec.gains_on_node();
+    let base = waiting.filter(is_base).or(in_force);
+    let known = base.map_or(&nothing, |learnt| &learnt.spec);
+    let heals = terms.mode == GuardMode::Heal && !step.gains_on_node(known);
+    if let Some(waiting) = waiting.filter(|waiting| step.is_in(&waiting.spec) && !heals) {
         return leave(Outcome::Known, help, told(&suggested(&step, &waiting.name)));
     }
-    let base = waiting.or(in_force);
-    let known = base.map_or(&nothing, |learnt| &learnt.spec);
     if known.round >= terms.rounds {
         let note = told(&format!("{} steps were tried, and it still ends", known.round));
         return leave(Outcome::NothingLeft, help, note);
     }
-    let heals = terms.mode == GuardMode::Heal;
     let target = if heals { base } else { waiting };
     let beside = in_force.filter(|_| !heals).map(|learnt| learnt.spec.round + 1);
     let name = target.map_or_else(|| learnt::name(&images, beside), |learnt| learnt.name.clone());
@@ -175,6 +173,16 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         resource_version: target.map(|learnt| learnt.resource_version.clone()),
         note: told(&note).unwrap_or_default(),
     }))
+}
+
+/// On the lowest rung no more is taken from a container than the way to gain privileges: what fails there again and
+/// again, and names no other cause, may need that.
+fn is_last_trial(failure: &Failure, standing: &Standing) -> bool {
+    let again = failure.restarts >= TRIES || failure.is_unready();
+    standing.posture == Posture::Safe
+        && !failure.proven
+        && again
+        && may_be_hardening(&failure.death(), standing.applied, &[RuleId::privilege_escalation])
 }
 
 /// A step back up, for an image that runs on a lower rung and is seen to run as a user of its own; `None`: none.

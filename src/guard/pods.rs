@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::classify::{Death, LONGEST, NEVER_READY, classify, tail};
-use super::proven::{Proven, mark};
+use super::proven::{Mark, Proven};
 use super::readiness::Readiness;
 use super::users::{self, Users};
 use crate::annotation::HARDENED;
@@ -128,7 +128,7 @@ struct Unready {
     since: i64,
     /// When it is to be looked at again.
     next: i64,
-    mark: u64,
+    mark: Mark,
     failure: Failure,
 }
 
@@ -179,7 +179,7 @@ impl Pods {
             let since = waiting.since;
             if now >= waiting.next && now >= since.saturating_add(patience(&waiting.failure.namespace)) {
                 waiting.next = now.saturating_add(AGAIN);
-                waiting.failure.proven = self.proven.holds(waiting.mark);
+                waiting.failure.proven = self.proven.holds(&waiting.mark);
                 found.push(waiting.failure.clone());
             }
         }
@@ -242,7 +242,7 @@ impl Pods {
             }
             tracked.looked_at = number;
         }
-        let proven = self.proven.holds(mark_of(pod, container));
+        let proven = self.proven.holds(&mark_of(pod, container));
         Some(Failure { proven, ..failure(pod, uid, created, hardened, container, &end) })
     }
 
@@ -303,12 +303,12 @@ fn failure(
 }
 
 /// What stands for a container's image as it is hardened.
-fn mark_of(pod: &Read, container: &Container) -> u64 {
+fn mark_of(pod: &Read, container: &Container) -> Mark {
     let annotations = pod.metadata.annotations.iter().flatten();
     let values: Vec<&str> =
         annotations.filter(|(key, _)| says_hardened(key)).map(|(_, value)| value.as_str()).collect();
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    mark(namespace, container.image.as_deref().unwrap_or_default(), &values)
+    Mark::new(namespace, container.image.as_deref().unwrap_or_default(), &values)
 }
 
 fn says_hardened(key: &str) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Whatever a program says, a step adds one directory that is none of the system's, the user that the image starts as
 //! anyway, the one capability that policy and Pod Security let a container have, memory up to a cap, or goes down one
-//! rung as far as the floor. It never makes root of anybody.
+//! rung as far as the floor. Where the floor is the lowest rung, it lets setuid programs work in a user namespace. It
+//! never makes root of anybody on the node.
 
 use std::cmp::Ordering;
 
@@ -12,6 +13,7 @@ use crate::plan::{is_within, normalize};
 use crate::policy::Policy;
 use crate::posture::Posture;
 use crate::profiles::{Content, MOST_PATHS, ProfileSpec, WritablePath};
+use crate::rules::{Mode, RuleId};
 use crate::tuning::{self, TOKEN};
 use crate::view::{compare_quantities, double_quantity, is_quantity};
 
@@ -53,6 +55,8 @@ pub enum Remedy {
     Memory(String),
     /// It stands on this rung.
     Posture(Posture),
+    /// It stands on this rung, and setuid programs work.
+    Escalation(Posture),
     /// It stands on the highest rung again, as this uid, which is the image's own.
     Climb(i64),
 }
@@ -73,8 +77,9 @@ const RUN: [&str; 2] = ["/run", "/var/run"];
 #[must_use]
 pub fn remedy(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
     let step = match trouble.cause {
-        // Nobody is let gain privileges but by its owner's word.
-        Cause::Unexplained | Cause::Setuid => return None,
+        Cause::Unexplained => return None,
+        // Less of anything else gives no privileges.
+        Cause::Setuid => return escalation(trouble, policy),
         // Less hardening gives no memory.
         Cause::OutOfMemory => return memory(trouble, policy),
         Cause::ReadOnly => home(trouble).or_else(|| path(trouble, policy)),
@@ -170,6 +175,20 @@ pub(super) fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
     (next >= trouble.floor).then_some(Remedy::Posture(next))
 }
 
+/// Setuid programs work: in a user namespace first, where they give nothing on the node. Without one that is nobody's to
+/// put in force but an administrator's, see [`ProfileSpec::gains_on_node`].
+pub(super) fn escalation(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
+    let rule = policy.mode(RuleId::privilege_escalation);
+    if trouble.floor != Posture::Safe || rule == Mode::Enforce || trouble.known.gains_on_node() {
+        return None;
+    }
+    let isolated = trouble.known.posture == Some(Posture::Isolated);
+    let has_none = isolated && trouble.posture == Posture::Safe;
+    let in_vain = isolated && trouble.known.allow_privilege_escalation;
+    let rung = if has_none || in_vain { Posture::Safe } else { Posture::Isolated };
+    Some(Remedy::Escalation(rung))
+}
+
 /// The way back up, once it is seen who an image runs as: only once, and only where there is room to go down again.
 #[must_use]
 pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy> {
@@ -180,7 +199,8 @@ pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy
         .iter()
         .any(|line| line.contains(LOWERED_TO) && line.contains(Cause::ReadOnly.as_text()));
     let room = known.round.saturating_add(2) < rounds;
-    (lowered && !in_vain && room && known.user.is_none() && is_uid(image_user))
+    let gains = known.allow_privilege_escalation;
+    (lowered && !gains && !in_vain && room && known.user.is_none() && is_uid(image_user))
         .then_some(Remedy::Climb(image_user))
 }
 
@@ -200,7 +220,16 @@ impl Remedy {
             Self::Capability(_) => Help::Capability,
             Self::Memory(_) => Help::Memory,
             Self::Posture(_) => Help::Posture,
+            Self::Escalation(_) => Help::Escalation,
         }
+    }
+
+    /// Whether with the step on top of what is known setuid programs give something on the node.
+    #[must_use]
+    pub fn gains_on_node(&self, known: &ProfileSpec) -> bool {
+        let mut facts = known.clone();
+        self.take(&mut facts);
+        facts.gains_on_node()
     }
 
     /// Whether what is known holds the step already.
@@ -216,6 +245,9 @@ impl Remedy {
             Self::Capability(name) => facts.capabilities.iter().any(|known| known == name),
             Self::Memory(memory) => facts.memory.as_deref() == Some(memory),
             Self::Posture(posture) => facts.posture.is_some_and(|known| known <= *posture),
+            Self::Escalation(posture) => {
+                facts.allow_privilege_escalation && facts.posture.is_some_and(|known| known <= *posture)
+            }
         }
     }
 
@@ -241,6 +273,9 @@ impl Remedy {
             }
             Self::Memory(memory) => facts.memory = Some(memory.clone()),
             Self::Posture(posture) => facts.posture = Some(*posture),
+            Self::Escalation(posture) => {
+                (facts.posture, facts.allow_privilege_escalation) = (Some(*posture), true);
+            }
         }
     }
 }
@@ -255,6 +290,12 @@ impl std::fmt::Display for Remedy {
             Self::Capability(name) => write!(f, "it keeps the capability {name}"),
             Self::Memory(memory) => write!(f, "its memory limit is {memory}"),
             Self::Posture(posture) => write!(f, "{LOWERED_TO} {}", posture.as_str()),
+            Self::Escalation(Posture::Safe) => {
+                write!(f, "setuid programs work without a user namespace too, and {LOWERED_TO} safe")
+            }
+            Self::Escalation(posture) => {
+                write!(f, "setuid programs work, and {LOWERED_TO} {}", posture.as_str())
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ content-tmp: {match: {repositories: [content-tmp]}, user: 7, writablePaths: [{pa
 root: {match: {repositories: [root]}, posture: isolated, writablePaths: [{path: /run}]}
 root-blind: {match: {repositories: [root-blind]}, posture: isolated}
 safe: {match: {repositories: [safe]}, posture: safe}
+sudo: {match: {repositories: [sudo]}, posture: isolated, allowPrivilegeEscalation: true}
+sudo-on-node: {match: {repositories: [sudo-on-node]}, posture: safe, allowPrivilegeEscalation: true}
 learnt: {match: {repositories: [learnt], tags: ['1'], namespaces: ['*']}, source: learnt, writablePaths: [{path: /srv}]}
 ";
 
@@ -47,7 +49,7 @@ fn policies(spec: &str) -> PolicySet {
 }
 
 /// What is known of the cluster: the namespace's labels, whether the nodes have user namespaces.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Known {
     restricted: bool,
     nodes: bool,
@@ -220,6 +222,33 @@ fn no_lower_than_policy_and_pod_security_let_it() {
         let context = &after["spec"]["containers"][0]["securityContext"];
         assert_eq!(context["runAsNonRoot"] == true, expected == "full", "{image}, {policy}");
         assert!(!(context["seccompProfile"].is_null() && after["spec"]["securityContext"].is_null()));
+    }
+}
+
+#[test]
+fn setuid_programs_work_where_their_privileges_end_at_a_border() {
+    const ENFORCE: &str = "rules: {privilege-escalation: {mode: enforce}}";
+    let field =
+        |pod: &Value| pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"].clone();
+    for (image, policy, known, expected) in [
+        ("sudo", "", NODES, Value::Null),
+        ("sudo", "", BARE, json!(false)),
+        ("sudo", "", RESTRICTED, json!(false)),
+        ("sudo", ENFORCE, NODES, json!(false)),
+        ("sudo", "posture: {floor: isolated}", NODES, json!(false)),
+        ("sudo", "posture: {floor: full}", NODES, json!(false)),
+        ("sudo", "rules: {run-as-non-root: {mode: observe}}", NODES, json!(false)),
+        ("sudo-on-node", "", BARE, Value::Null),
+        ("sudo-on-node", "posture: {floor: isolated}", NODES, json!(false)),
+        ("sudo-on-node", ENFORCE, NODES, json!(false)),
+        ("root", "", NODES, json!(false)),
+    ] {
+        let (after, posture, said) = apply(&pod(image), policy, known);
+        assert_eq!(field(&after), expected, "{image}, {policy}, {known:?}: {posture}");
+        let told = said
+            .contains("privilege-escalation not applied: its image needs setuid programs, by profile sudo");
+        assert_eq!(told, expected.is_null(), "{said}");
+        assert!(!expected.is_null() || posture == "safe" || after["spec"]["hostUsers"] == false, "{after}");
     }
 }
 

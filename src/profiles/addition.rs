@@ -32,7 +32,13 @@ impl ProfileSpec {
     /// count, but for what only grows: paths and capabilities; and for what steps change: memory, and the posture, of
     /// which the lower one counts.
     pub(super) fn added_to(&self, known: &Self) -> Self {
-        let posture = self.posture.unwrap_or_default().min(known.posture.unwrap_or_default());
+        // On which rung setuid programs are left to work is said of that rung alone.
+        let posture = match self.posture {
+            Some(posture) if self.allow_privilege_escalation => posture,
+            posture => posture.unwrap_or_default().min(known.posture.unwrap_or_default()),
+        };
+        let gains =
+            [self, known].iter().any(|it| it.allow_privilege_escalation && it.posture == Some(posture));
         let mut environment = self.environment.clone();
         environment.extend(known.environment.clone());
         let mut capabilities = known.capabilities.clone();
@@ -47,6 +53,7 @@ impl ProfileSpec {
             memory: self.memory.clone().or_else(|| known.memory.clone()),
             environment,
             posture: Some(posture),
+            allow_privilege_escalation: gains,
             ..self.clone()
         }
     }
@@ -102,6 +109,24 @@ mod tests {
             ),
             ("mine", "match: {repositories: [valkey], tags: ['1']}"),
             (
+                "sudo",
+                "match: {repositories: [sudo]}, source: built-in, posture: isolated, allowPrivilegeEscalation: true",
+            ),
+            (
+                "sudo-1",
+                "match: {repositories: [sudo], tags: ['1'], namespaces: [shop]}, source: learnt, writablePaths: [{path: /a}]",
+            ),
+            (
+                "sudo-2",
+                "match: {repositories: [sudo], tags: ['2'], namespaces: [shop]}, source: learnt, posture: safe",
+            ),
+            ("plain", "match: {repositories: [plain]}, source: built-in, posture: safe"),
+            (
+                "plain-1",
+                "match: {repositories: [plain], tags: ['1'], namespaces: [shop]}, source: learnt, posture: isolated, \
+                 allowPrivilegeEscalation: true",
+            ),
+            (
                 "alone",
                 "match: {repositories: [app], tags: ['1'], namespaces: [shop]}, source: learnt, posture: safe",
             ),
@@ -126,6 +151,13 @@ mod tests {
         ] {
             assert_eq!(set.find(image, namespace).expect("a profile").name, expected, "{image}");
         }
+        let gains = |image: &str| {
+            let facts = &set.find(image, "shop").expect("a profile").facts;
+            (facts.posture, facts.allow_privilege_escalation)
+        };
+        assert_eq!(gains("sudo:1"), (Some(Posture::Isolated), true));
+        assert_eq!(gains("sudo:2"), (Some(Posture::Safe), false), "that was said of another rung");
+        assert_eq!(gains("plain:1"), (Some(Posture::Isolated), true));
         let lower = &set.find("valkey:2", "shop").expect("a profile").facts;
         assert_eq!((lower.posture, lower.writable_paths.as_deref()), (Some(Posture::Safe), Some(&[][..])));
     }

@@ -59,6 +59,11 @@ pub struct ProfileSpec {
     /// How far its containers can be hardened; unset: in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posture: Option<Posture>,
+    /// Whether it gains privileges by setuid programs, such as sudo: `allowPrivilegeEscalation` is left as its author
+    /// wrote it. With posture `isolated` only in a user namespace, where they give nothing on the node; with `safe` in
+    /// any case. Only where the floor is `safe`, and `privilege-escalation` is not at `enforce`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_privilege_escalation: bool,
     /// Whose word it is.
     #[serde(default)]
     pub source: Origin,
@@ -82,7 +87,7 @@ pub struct ProfileSpec {
 }
 
 /// What a profile need not say.
-const OPTIONAL: [&str; 14] = [
+const OPTIONAL: [&str; 15] = [
     "user",
     "group",
     "imageUser",
@@ -91,6 +96,7 @@ const OPTIONAL: [&str; 14] = [
     "memory",
     "environment",
     "posture",
+    "allowPrivilegeEscalation",
     "source",
     "approved",
     "round",
@@ -118,6 +124,12 @@ impl ProfileSpec {
     #[must_use]
     pub fn is_in_force(&self) -> bool {
         self.approved != Some(false)
+    }
+
+    /// Whether its containers may become root on the node by setuid programs, as they might if nobody hardened them.
+    #[must_use]
+    pub fn gains_on_node(&self) -> bool {
+        self.allow_privilege_escalation && self.posture == Some(Posture::Safe)
     }
 
     /// Whether a directory that it writes holds files that must be there.

@@ -4,6 +4,7 @@ use super::{Content, ImageProfile, KIND, Origin};
 use crate::nearest::nearest;
 use crate::plan::normalize;
 use crate::policy::{validate_head, validate_sizes};
+use crate::posture::Posture;
 use crate::profiles::image::Repository;
 use crate::rules::capabilities::GIVEN;
 use crate::view::is_quantity;
@@ -21,6 +22,7 @@ pub(super) fn validate(document: &ImageProfile) -> Result<(), String> {
     validate_match(document)?;
     validate_user(document)?;
     validate_paths(document)?;
+    validate_posture(document)?;
     validate_learnt(document)?;
     if document.spec.memory.as_deref().is_some_and(|memory| !is_quantity(memory)) {
         return Err("spec.memory is no quantity".to_owned());
@@ -105,6 +107,17 @@ fn validate_paths(document: &ImageProfile) -> Result<(), String> {
         if entry.size.as_deref().is_some_and(|size| !is_quantity(size)) {
             return Err(format!("spec.writablePaths: size of {} is no quantity", entry.path));
         }
+    }
+    Ok(())
+}
+
+fn validate_posture(document: &ImageProfile) -> Result<(), String> {
+    let spec = &document.spec;
+    if spec.allow_privilege_escalation && spec.posture.unwrap_or_default() == Posture::Full {
+        return Err(
+            "spec.allowPrivilegeEscalation needs posture isolated or safe: in full setuid programs give nothing"
+                .to_owned(),
+        );
     }
     Ok(())
 }

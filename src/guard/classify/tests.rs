@@ -595,12 +595,16 @@ fn what_the_kubelet_and_the_runtime_say() {
 fn what_may_be_hardening_though_nothing_explains_it() {
     let death =
         |reason, exit_code, message| Death { reason, exit_code, signal: None, message, working_dir: None };
-    let may_be = |death: &Death<'_>| may_be_hardening(death, RuleSet::all());
+    let may_be = |death: &Death<'_>| may_be_hardening(death, RuleSet::all(), &LOWERED);
     assert!(may_be(&death("Error", Some(1), "cannot start")));
+    let noise = death("Error", Some(1), "cannot start");
+    assert!(!may_be_hardening(&noise, RuleSet::default(), &LOWERED), "nothing was taken");
+    let others: RuleSet = [RuleId::privilege_escalation].into_iter().collect();
     assert!(
-        !may_be_hardening(&death("Error", Some(1), "cannot start"), RuleSet::default()),
-        "nothing was taken"
+        !may_be_hardening(&noise, others, &LOWERED)
+            && may_be_hardening(&noise, others, &[RuleId::privilege_escalation])
     );
+    assert!(may_be(&death(NEVER_READY, None, "")), "it runs, and is of no use");
     assert!(!may_be(&death("Error", Some(1), "dial tcp 10.0.0.1:5432: connect: connection refused")));
     assert!(!may_be(&death("Error", Some(1), "getaddrinfo ENOTFOUND db")));
     assert!(!may_be(&death("OOMKilled", Some(137), "")));

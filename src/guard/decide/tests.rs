@@ -31,28 +31,24 @@ fn decided(message: &str, standing: &Standing, terms: &GuardPolicy, learnt: &[Le
     let newest = in_force.max_by_key(|learnt| learnt.spec.round);
     let facts = newest.map_or_else(|| standing.facts.clone(), |learnt| learnt.spec.clone());
     let standing = Standing { facts, ..standing.clone() };
-    decide(&Situation {
-        failure: &failure,
-        standing: &standing,
-        terms,
-        learnt,
-        image_user: None,
-        workload: "Deployment/web",
-        date: "2027-01-31",
-    })
+    decide(&Situation { learnt, ..situation(&failure, &standing, terms) })
 }
 
 /// Of an image of which nothing was learnt.
 fn looked_at(failure: &Failure, standing: &Standing, terms: &GuardPolicy) -> Decision {
-    decide(&Situation {
+    decide(&situation(failure, standing, terms))
+}
+
+fn situation<'a>(failure: &'a Failure, standing: &'a Standing, terms: &'a GuardPolicy) -> Situation<'a> {
+    Situation {
         failure,
         standing,
         terms,
         learnt: &[],
         image_user: None,
-        workload: "w",
+        workload: "Deployment/web",
         date: "2027-01-31",
-    })
+    }
 }
 
 fn written(decision: Decision) -> Change {
@@ -158,24 +154,73 @@ fn what_is_left_alone() {
     assert_eq!(left(&decided(READ_ONLY, &standing, &terms, &[])), Outcome::NothingLeft);
 }
 
+const SUDO: &str = "sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.";
+
 #[test]
-fn who_needs_setuid_programs_is_told_of_the_exemption() {
+fn setuid_programs_work_in_a_user_namespace_and_else_once_it_is_approved() {
     let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
-    let told = |decision: Decision| match decision {
-        Decision::Leave { outcome: Outcome::NothingLeft, note, .. } => note.unwrap_or_default(),
-        other => panic!("{other:?}"),
-    };
-    let sudo = "sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.";
-    assert!(told(decided(sudo, &standing, &terms, &[])).contains("exempt it from privilege-escalation"));
-    // Where nothing explains it, once nothing else is taken from it.
+    let first = written(decided(SUDO, &standing, &terms, &[]));
+    let spec = &first.profile.spec;
+    assert_eq!((first.cause, first.help), (Cause::Setuid, Help::Escalation));
+    assert_eq!((spec.posture, spec.allow_privilege_escalation), (Some(Posture::Isolated), true));
+    assert_eq!(spec.approved, Some(true));
+    // The pod can have no user namespace.
+    let learnt = kept(&first, None);
     standing.posture = Posture::Safe;
     standing.applied = RuleSet::from_iter([RuleId::privilege_escalation]);
-    let situation = |failure: &Failure, standing: &Standing| looked_at(failure, standing, &terms);
-    let lowest = situation(&failing(3, "what"), &standing);
-    assert!(told(lowest).contains("exempt it from privilege-escalation"));
-    assert_eq!(left(&situation(&failing(2, "what"), &standing)), Outcome::Unexplained);
+    let second = written(decided(SUDO, &standing, &terms, std::slice::from_ref(&learnt)));
+    assert!(second.profile.spec.gains_on_node() && second.profile.spec.approved == Some(false));
+    assert_ne!(second.profile.metadata.name, learnt.name, "what is in force stays");
+    assert!(second.note.contains("profiles approve"), "{}", second.note);
+    let waiting = kept(&second, None);
+    let both = [learnt.clone(), waiting.clone()];
+    assert_eq!(left(&decided(SUDO, &standing, &terms, &both)), Outcome::Known);
+    // It had one, which did not help.
+    standing.posture = Posture::Isolated;
+    standing.applied = RuleSet::from_iter([RuleId::capabilities]);
+    let situation = |learnt: &[Learnt]| {
+        let standing = Standing { facts: learnt[0].spec.clone(), ..standing.clone() };
+        let failure = failing(TRIES, "what");
+        decide(&Situation { learnt, standing: &standing, ..situation(&failure, &standing, &terms) })
+    };
+    let lower = written(situation(std::slice::from_ref(&learnt)));
+    assert_eq!((lower.help, lower.profile.spec.approved), (Help::Posture, Some(false)));
+    assert_eq!(left(&situation(&both)), Outcome::Known);
+    // Something else is healed all the same, on top of what is in force.
+    standing.applied = RuleSet::all();
+    let other = written(decided(READ_ONLY, &standing, &terms, &both));
+    assert_eq!((other.profile.metadata.name, other.profile.spec.approved), (learnt.name, Some(true)));
+}
+
+#[test]
+fn who_may_have_no_setuid_programs_is_told_of_the_exemption() {
+    let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
+    let told = |decision: Decision| match decision {
+        Decision::Leave { note, .. } => {
+            note.unwrap_or_default().contains("exempt it from privilege-escalation")
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut proven = failing(5, SUDO);
+    proven.proven = true;
+    assert!(told(looked_at(&proven, &standing, &terms)), "it ran well as it is hardened");
+    standing.floor = Posture::Isolated;
+    assert!(told(decided(SUDO, &standing, &terms, &[])));
+}
+
+#[test]
+fn what_fails_on_the_lowest_rung_may_need_setuid_programs() {
+    let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
+    standing.posture = Posture::Safe;
+    standing.facts.posture = Some(Posture::Safe);
+    standing.applied = RuleSet::from_iter([RuleId::privilege_escalation]);
+    let decided = |failure: &Failure, standing: &Standing| looked_at(failure, standing, &terms);
+    let change = written(decided(&failing(3, "what"), &standing));
+    assert_eq!((change.cause, change.help), (Cause::Unexplained, Help::Escalation));
+    assert_eq!(left(&decided(&failing(2, "what"), &standing)), Outcome::Unexplained);
+    assert_eq!(left(&decided(&failing(3, "connection refused"), &standing)), Outcome::Unexplained);
     standing.applied = RuleSet::default();
-    assert_eq!(left(&situation(&failing(3, "what"), &standing)), Outcome::Unexplained);
+    assert_eq!(left(&decided(&failing(3, "what"), &standing)), Outcome::Unexplained);
 }
 
 #[test]

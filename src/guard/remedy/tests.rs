@@ -54,6 +54,7 @@ fn the_smallest_step_comes_first() {
         (trouble(Cause::UnknownUser, &nothing), isolated.clone()),
         (Trouble { directory: Some("/"), ..trouble(Cause::ReadOnly, &nothing) }, Some(Remedy::Home)),
         (Trouble { directory: Some("/.cache"), ..trouble(Cause::Permission, &nothing) }, Some(Remedy::Home)),
+        (trouble(Cause::Setuid, &nothing), Some(Remedy::Escalation(Posture::Isolated))),
         (data(Cause::Unexplained), None),
     ] {
         assert_eq!(remedy(&trouble, &policy()), expected, "{trouble:?}");
@@ -135,6 +136,42 @@ fn policy_says_how_far() {
         let expected = expected.map(|memory| Remedy::Memory(memory.to_owned()));
         assert_eq!(remedy(&trouble, &policy), expected, "{now} {cap}");
     }
+}
+
+#[test]
+fn setuid_programs_work_in_a_user_namespace_first() {
+    let mut known = ProfileSpec::default();
+    let step = |known: &ProfileSpec, posture, floor, policy: &Policy| {
+        escalation(&Trouble { posture, floor, ..trouble(Cause::Setuid, known) }, policy)
+    };
+    let (isolated, safe) =
+        (Some(Remedy::Escalation(Posture::Isolated)), Some(Remedy::Escalation(Posture::Safe)));
+    for posture in Posture::ALL {
+        assert_eq!(step(&known, posture, Posture::Safe, &policy()), isolated, "{posture:?}");
+    }
+    for floor in [Posture::Isolated, Posture::Full] {
+        assert_eq!(step(&known, Posture::Full, floor, &policy()), None);
+    }
+    let enforced = Policy::from(Preset::Enforced);
+    assert_eq!(step(&known, Posture::Full, Posture::Safe, &enforced), None);
+    // It has been on the lowest rung for another reason.
+    known.posture = Some(Posture::Safe);
+    assert_eq!(step(&known, Posture::Safe, Posture::Safe, &policy()), isolated);
+    // It can have no user namespace.
+    known.posture = Some(Posture::Isolated);
+    assert_eq!(step(&known, Posture::Safe, Posture::Safe, &policy()), safe);
+    // It had one, and that was not enough.
+    let first = isolated.expect("a step");
+    assert!(!first.is_in(&known) && !first.gains_on_node(&known));
+    first.take(&mut known);
+    assert!(first.is_in(&known));
+    assert_eq!(step(&known, Posture::Isolated, Posture::Safe, &policy()), safe);
+    assert!(Remedy::Posture(Posture::Safe).gains_on_node(&known), "a lower rung means that too");
+    assert_eq!(climb(&known, 999, 6), None, "on the highest rung they give nothing");
+    let last = safe.expect("a step");
+    assert!(last.gains_on_node(&known) && !last.is_in(&known));
+    last.take(&mut known);
+    assert_eq!(step(&known, Posture::Safe, Posture::Safe, &policy()), None);
 }
 
 #[test]
@@ -289,6 +326,7 @@ proptest! {
                 prop_assert!(compare_quantities(&memory, &policy.guard.memory_cap).is_some_and(Ordering::is_le));
             }
             Some(Remedy::Posture(next)) => prop_assert!(next >= floor && next < posture),
+            Some(Remedy::Escalation(_)) => prop_assert!(floor == Posture::Safe && cause == Cause::Setuid),
             None => {}
         }
         prop_assert!(cause != Cause::Unexplained || remedy(&trouble, &policy).is_none());

@@ -83,7 +83,8 @@ async fn climb(means: &Means, desk: &mut Desk) {
         if terms.mode == GuardMode::Off || stopped {
             continue;
         }
-        let Some(change) = climbs(&means.sources.learnt(&images), uid, &images, &terms, &date) else {
+        let change = climbs(&means.sources.learnt(&images), uid, &images, &terms, &date);
+        let Some(change) = change.filter(|change| has_no_room(means, &namespace, change).is_none()) else {
             continue;
         };
         match requests::write(&means.client, &change).await {
@@ -181,8 +182,7 @@ async fn write(
     if is_stopped(means, desk, &failure, terms) {
         return;
     }
-    let (here, all) = means.sources.count_learnt(&failure.namespace);
-    if change.resource_version.is_none() && (here >= MOST_LEARNT.0 || all >= MOST_LEARNT.1) {
+    if let Some((here, all)) = has_no_room(means, &failure.namespace, change) {
         means.metrics.guard_outcomes.count(Outcome::Stopped);
         let note =
             format!("{here} profiles are learnt here and {all} in all: no more are, delete what is old");
@@ -198,7 +198,7 @@ async fn write(
     let now = Instant::now();
     desk.breaker.step(key, now);
     desk.breaker.count(&failure.namespace, now);
-    let heals = terms.mode == GuardMode::Heal;
+    let heals = change.profile.spec.is_in_force();
     let outcome = if heals { Outcome::InForce } else { Outcome::Suggested };
     let reason = if heals { Reason::RemedyInForce } else { Reason::RemedySuggested };
     means.metrics.guard_outcomes.count(outcome);
@@ -217,6 +217,13 @@ async fn write(
         let settled = Duration::from_secs(SETTLE.unsigned_abs() + 1);
         desk.evict_at(now + settled, failure);
     }
+}
+
+/// How many profiles there are, in the namespace and in all, where a change would be one too many.
+fn has_no_room(means: &Means, namespace: &str, change: &Change) -> Option<(usize, usize)> {
+    let (here, all) = means.sources.count_learnt(namespace);
+    let is_full = here >= MOST_LEARNT.0 || all >= MOST_LEARNT.1;
+    (change.resource_version.is_none() && is_full).then_some((here, all))
 }
 
 /// Evicts a pod, if it is one of those that may be.
