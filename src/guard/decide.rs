@@ -103,7 +103,6 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     if cause == Cause::Silent && failure.restarts == 0 && failure.is_started_again() {
         return Decision::Wait;
     }
-    let nothing = ProfileSpec::default();
     let mounts: Vec<&str> = standing.mounts.iter().map(String::as_str).collect();
     let trouble = Trouble {
         cause,
@@ -121,7 +120,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
         Cause::Unexplained => rung(&trouble),
         _ => remedy(&trouble, &standing.policy),
     };
-    let told = |rest: &str| Some(format!("container {}: {}: {rest}", failure.container, cause.as_text()));
+    let told = |rest: &str| Some(told(failure, cause, rest));
     let may_gain = cause == Cause::Setuid || is_last;
     // Whoever makes a program say what he likes takes nothing from an image that was seen to run well.
     if failure.proven && matches!(step, Some(Remedy::Posture(_) | Remedy::Escalation(_))) {
@@ -145,34 +144,59 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let Some(images) = learnt::about(&standing.image, &failure.namespace) else {
         return leave(Outcome::NothingLeft, help, None);
     };
+    adds(situation, cause, &step, images, in_force, waiting)
+}
+
+/// What is learnt by a step, on top of what is known.
+fn adds(
+    situation: &Situation<'_>,
+    cause: Cause,
+    step: &Remedy,
+    images: ImageMatch,
+    in_force: Option<&Learnt>,
+    waiting: Option<&Learnt>,
+) -> Decision {
+    let Situation { failure, standing, terms, .. } = situation;
+    let help = step.help();
+    let leave = |outcome, rest: &str| Decision::Leave {
+        outcome,
+        cause,
+        help,
+        note: Some(told(failure, cause, rest)),
+    };
     // What is an administrator's to approve waits for that whatever the mode, and nothing is built on it before.
     let is_base = |waiting: &&Learnt| terms.mode != GuardMode::Heal || !waiting.spec.gains_on_node();
     let base = waiting.filter(is_base).or(in_force);
+    let nothing = ProfileSpec::default();
     let known = base.map_or(&nothing, |learnt| &learnt.spec);
     let heals = terms.mode == GuardMode::Heal && !step.gains_on_node(known);
     if let Some(waiting) = waiting.filter(|waiting| step.is_in(&waiting.spec) && !heals) {
-        return leave(Outcome::Known, help, told(&suggested(&step, &waiting.name)));
+        return leave(Outcome::Known, &suggested(step, &waiting.name));
     }
     if known.round >= terms.rounds {
-        let note = told(&format!("{} steps were tried, and it still ends", known.round));
-        return leave(Outcome::NothingLeft, help, note);
+        let rest = format!("{} steps were tried, and it still ends", known.round);
+        return leave(Outcome::NothingLeft, &rest);
     }
-    let target = if heals { base } else { waiting };
-    let beside = in_force.filter(|_| !heals).map(|learnt| learnt.spec.round + 1);
+    let (target, other) = if heals { (base, waiting) } else { (waiting, in_force) };
+    let beside = other.map(|learnt| learnt.spec.round + 1);
     let name = target.map_or_else(|| learnt::name(&images, beside), |learnt| learnt.name.clone());
     let Failure { container, digest, .. } = failure;
     let image = if digest.is_empty() { &standing.image } else { digest };
     let why = format!("{}, container {container}, {image}: {}", situation.workload, cause.as_text());
-    let spec = learnt::profile(known, images, &step, &why, situation.date, heals);
-    let note =
-        if heals { format!("profile {name} is in force now: {step}") } else { suggested(&step, &name) };
+    let spec = learnt::profile(known, images, step, &why, situation.date, heals);
+    let note = if heals { format!("profile {name} is in force now: {step}") } else { suggested(step, &name) };
     Decision::Write(Box::new(Change {
         cause,
         help,
         profile: learnt::document(&name, spec),
         resource_version: target.map(|learnt| learnt.resource_version.clone()),
-        note: told(&note).unwrap_or_default(),
+        note: told(failure, cause, &note),
     }))
+}
+
+/// What a workload's owner is told of a failure.
+fn told(failure: &Failure, cause: Cause, rest: &str) -> String {
+    format!("container {}: {}: {rest}", failure.container, cause.as_text())
 }
 
 /// On the lowest rung no more is taken from a container than the way to gain privileges: what fails there again and

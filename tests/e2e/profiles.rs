@@ -228,6 +228,11 @@ fn specs() -> Vec<(bool, Value)> {
         spec["match"][field] = value;
         spec
     };
+    let gaining = |posture: Value| {
+        let mut spec = of("posture", posture);
+        spec["allowPrivilegeEscalation"] = json!(true);
+        spec
+    };
     let path = |path: &str| of("writablePaths", json!([{"path": path}]));
     let learnt = |path: &str| json!({"match": {"repositories": ["a"]}, "source": "learnt", "writablePaths": [{"path": path}]});
     let mut specs = vec![
@@ -237,6 +242,11 @@ fn specs() -> Vec<(bool, Value)> {
         (true, matching("namespaces", json!(["shop-*"]))),
         (true, json!({"match": {"repositories": ["a"]}, "user": 1, "group": 2_147_483_647})),
         (true, of("posture", json!("isolated"))),
+        (true, gaining(json!("safe"))),
+        (true, gaining(json!("isolated"))),
+        (false, gaining(json!("full"))),
+        (false, of("allowPrivilegeEscalation", json!(true))),
+        (true, of("allowPrivilegeEscalation", json!(false))),
         (true, of("imageUser", json!("numeric"))),
         (true, of("capabilities", json!(["NET_BIND_SERVICE", "CHOWN"]))),
         (true, of("environment", json!({"HOME": "/tmp"}))),
