@@ -155,6 +155,7 @@ fn learn(messages: &[&str], policy: &Policy, floor: Posture) -> ProfileSpec {
         let trouble = Trouble {
             cause: explained.cause,
             directory: explained.directory.as_deref(),
+            read_only: true,
             image_user: Some(0),
             mounts: &[],
             user: Some(65532),

@@ -107,6 +107,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     let trouble = Trouble {
         cause,
         directory: explained.directory.as_deref(),
+        read_only: standing.applied.contains(RuleId::read_only_root_filesystem),
         image_user: situation.image_user,
         mounts: &mounts,
         user: failure.user,

@@ -24,6 +24,8 @@ pub struct Trouble<'a> {
     pub cause: Cause,
     /// The directory that it should have been able to write to.
     pub directory: Option<&'a str>,
+    /// Whether its root file system is read-only by us.
+    pub read_only: bool,
     /// The uid that the image starts as where nobody says otherwise, as it was seen.
     pub image_user: Option<i64>,
     /// Paths on which the pod's author mounts something.
@@ -102,8 +104,9 @@ fn home(trouble: &Trouble<'_>) -> Option<Remedy> {
 }
 
 fn path(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
-    // On the lowest rung the root is writable, and nothing is mounted.
-    let directory = trouble.directory.filter(|_| trouble.posture != Posture::Safe)?;
+    // As its image's own user, and where its root is writable, it may write what it might without us.
+    let may_help = trouble.posture == Posture::Full || trouble.read_only;
+    let directory = trouble.directory.filter(|_| may_help)?;
     let known = trouble.known.writable_paths.as_deref().unwrap_or_default();
     let by_policy = &policy.rules.read_only_root_filesystem.writable_paths;
     let covered = known

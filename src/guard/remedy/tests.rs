@@ -12,6 +12,7 @@ fn trouble<'a>(cause: Cause, known: &'a ProfileSpec) -> Trouble<'a> {
     Trouble {
         cause,
         directory: None,
+        read_only: true,
         image_user: None,
         mounts: &[],
         user: Some(65532),
@@ -26,7 +27,7 @@ fn trouble<'a>(cause: Cause, known: &'a ProfileSpec) -> Trouble<'a> {
 fn the_smallest_step_comes_first() {
     let nothing = ProfileSpec::default();
     let path = |path: &str| Some(Remedy::Path(path.to_owned()));
-    let isolated = Some(Remedy::Posture(Posture::Isolated));
+    let [isolated, safe] = [Posture::Isolated, Posture::Safe].map(|rung| Some(Remedy::Posture(rung)));
     let data = |cause| Trouble { directory: Some("/data"), ..trouble(cause, &nothing) };
     let own = |cause| Trouble { image_user: Some(999), ..data(cause) };
     let of_root = Trouble { image_user: Some(0), ..data(Cause::Permission) };
@@ -41,6 +42,9 @@ fn the_smallest_step_comes_first() {
         (of_root, path("/data")),
         (data(Cause::Ownership), path("/data")),
         (trouble(Cause::Ownership, &nothing), isolated.clone()),
+        (Trouble { posture: Posture::Isolated, ..data(Cause::Permission) }, path("/data")),
+        (Trouble { read_only: false, ..data(Cause::Permission) }, path("/data")),
+        (Trouble { posture: Posture::Isolated, read_only: false, ..data(Cause::Permission) }, safe),
         (own(Cause::SetUser), isolated.clone()),
         (trouble(Cause::Silent, &nothing), isolated.clone()),
         (trouble(Cause::LowPort, &nothing), bind.clone()),
@@ -282,6 +286,7 @@ proptest! {
         cause in prop::sample::select(Cause::ALL.to_vec()),
         directory in prop::option::of(path()),
         image_user in prop::option::of(prop_oneof![Just(0_i64), Just(-1), Just(999), any::<i64>()]),
+        read_only in any::<bool>(),
         posture in posture(),
         floor in posture(),
         known in prop::option::of(posture()),
@@ -298,6 +303,7 @@ proptest! {
         let trouble = Trouble {
             cause,
             directory: directory.as_deref(),
+            read_only,
             image_user,
             mounts: &[],
             user: Some(65532),
@@ -309,6 +315,7 @@ proptest! {
         match remedy(&trouble, &policy) {
             Some(Remedy::Path(path)) => {
                 prop_assert!(is_safe(&path));
+                prop_assert!(read_only || posture == Posture::Full);
                 let parts: Vec<&str> = path.split('/').skip(1).collect();
                 prop_assert!(!parts.contains(&"..") && !parts.contains(&"") && !parts.contains(&"."));
                 prop_assert!(!["etc", "usr", "proc", "sys", "dev", "bin", "sbin", "lib", "boot"].contains(&parts[0]));
