@@ -75,6 +75,7 @@ async fn looked_after(fixture: Arc<Fixture>) {
     tokio::join!(
         stage.within("suggest", async |namespace| stage.suggests(namespace).await),
         stage.within("heal", async |namespace| stage.heals(namespace).await),
+        stage.within("heal", async |namespace| stage.lets_nobody_gain_on_the_node(namespace).await),
         stage.within("heal", async |namespace| stage.respects_budgets(namespace).await),
         stage.within("heal", async |namespace| stage.leaves_alone(namespace).await),
         stage.within("little", async |namespace| stage.stops(namespace).await),
@@ -288,6 +289,54 @@ impl Stage {
             if is_up { Ok(()) } else { Err(format!("{learnt:?}")) }
         })
         .await;
+    }
+
+    /// Setuid programs: what they give in a user namespace it puts in force, and what they give on a node it suggests.
+    async fn lets_nobody_gain_on_the_node(&self, namespace: &Namespace) {
+        const SUDO: &str =
+            "sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.";
+        let image = "gains:1";
+        // There is no such node, so nobody knows whether it has user namespaces.
+        let selector = json!({"nowhere": namespace.name});
+        let mut workload = deployment("web", image);
+        workload["spec"]["template"]["spec"]["nodeSelector"] = selector.clone();
+        let path = format!("/apis/apps/v1/namespaces/{}/deployments", namespace.name);
+        namespace.api.create(&path, &workload).await.expect("a Deployment");
+        let first = self.pod_of(namespace, "web", "").await;
+        let uid = first["metadata"]["uid"].as_str().expect("a uid");
+        self.fail(namespace, &first, SUDO, 1).await;
+        let gains = |profile: &Value, posture: &str| {
+            let spec = &profile["spec"];
+            spec["allowPrivilegeEscalation"] == true && spec["posture"] == posture
+        };
+        let is_inside = |profile: &Value| gains(profile, "isolated") && profile["spec"]["approved"] == true;
+        let inside = self.until_learnt(namespace, "gains", is_inside).await;
+        let mut learnt = Vec::new();
+        until_ok("it suggests the rest", async || {
+            let pod = self.pod_of(namespace, "web", uid).await;
+            self.fail(namespace, &pod, SUDO, 1).await;
+            learnt = self.learnt(namespace, "gains").await;
+            if learnt.len() == 2 { Ok(()) } else { Err(format!("{learnt:?}")) }
+        })
+        .await;
+        assert!(learnt.iter().any(|it| is_inside(it) && it["metadata"] == inside["metadata"]), "{learnt:?}");
+        let waiting = learnt.iter().find(|it| gains(it, "safe")).expect("a suggestion");
+        assert_eq!(waiting["spec"]["approved"], false, "{waiting}");
+        let name = waiting["metadata"]["name"].as_str().expect("a name");
+        until_told(namespace, ("Deployment", "web"), "RemedySuggested", &format!("approve {name}")).await;
+        let pod = self.pod_of(namespace, "web", uid).await;
+        let admitted = async || {
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "new"},
+                "spec": {"nodeSelector": selector, "containers": [{"name": "app", "image": image}]}});
+            let admitted = namespace.admits(&pod).await.object;
+            admitted["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"].clone()
+        };
+        assert_eq!(admitted().await, json!(false));
+        let approved = json!({"spec": {"approved": true}});
+        let api = self.fixture.cluster.api(ADMIN);
+        api.merge(&format!("{PROFILES}/{name}"), &approved).await.expect("an approved profile");
+        until("it is in force", async || admitted().await.is_null()).await;
+        assert!(self.is_there(namespace, &pod).await, "nobody is evicted for it");
     }
 
     async fn respects_budgets(&self, namespace: &Namespace) {
