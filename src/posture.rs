@@ -15,8 +15,8 @@ use crate::policy::Policy;
 use crate::profiles::{Origin, Profile, ProfileSet};
 use crate::rules::read_only_root_filesystem::{CopyUser, Obstacle, is_copier};
 use crate::rules::{
-    Desk, Mode, Note, Place, RuleId, RuleResult, RuleSet, capabilities, read_only_root_filesystem,
-    run_as_non_root, user_namespace,
+    Desk, Mode, Note, Place, RuleId, RuleResult, RuleSet, capabilities, privilege_escalation,
+    read_only_root_filesystem, run_as_non_root, user_namespace,
 };
 use crate::subject::Subject;
 
@@ -151,6 +151,8 @@ pub(crate) fn settle<'v>(
     }
     let floor = floor(policy, desk.space.as_deref());
     let has_namespace = desk.subject.spec.host_users == Some(false) || user_namespace::will_be_set(desk);
+    // Where a pod can have none, no container is left on that rung below.
+    let sets_namespace = policy.mode(RULE).is_in_force();
     // What is behind a claim cannot be seen: only policy knows whether it can be id-mapped.
     let unmapped = policy.posture.persistent_volumes.max(floor) == Posture::Safe
         && (0..desk.subject.slots.len()).any(|number| persistent_volume(desk.subject, number).is_some());
@@ -173,8 +175,11 @@ pub(crate) fn settle<'v>(
             stance.posture = if floor == Posture::Safe { Posture::Safe } else { Posture::Full };
         }
         stance.lowered = lowered(desk, number, &stance);
-        let namespace_comes = has_namespace || policy.mode(RULE).is_in_force();
-        if may_gain(policy, floor, &stance, namespace_comes) {
+        // A debug container is its own author's: what the backstop sees of its pod says nothing of it.
+        if desk.subject.reaches_pod()
+            && may_gain(policy, floor, &stance, has_namespace || sets_namespace)
+            && privilege_escalation::would_set(desk, number)
+        {
             stance.lowered.insert(RuleId::privilege_escalation);
         }
         stances.push(stance);
@@ -183,7 +188,7 @@ pub(crate) fn settle<'v>(
         .iter()
         .zip(&desk.subject.slots)
         .any(|(stance, slot)| slot.in_scope && stance.posture == Posture::Isolated);
-    if isolates && !has_namespace && policy.mode(RULE).is_in_force() {
+    if isolates && !has_namespace && sets_namespace {
         desk.plan.pod.host_users_off = true;
         let note = Note::new("hostUsers false: root inside, nobody outside");
         desk.found(RULE, RuleResult::Injected, Place::Pod, note);
@@ -194,7 +199,8 @@ pub(crate) fn settle<'v>(
 /// The lowest rung on which a container of the pod stands, where a rule that depends on it is in force.
 pub(crate) fn lowest(desk: &Desk<'_, '_>, policy: &Policy) -> Option<Posture> {
     const DEPENDING: [RuleId; 3] = [RULE, RuleId::capabilities, RuleId::read_only_root_filesystem];
-    if !DEPENDING.iter().any(|rule| policy.mode(*rule).is_in_force()) {
+    let gains = |stance: &Stance<'_>| stance.lowered.contains(RuleId::privilege_escalation);
+    if !DEPENDING.iter().any(|rule| policy.mode(*rule).is_in_force()) && !desk.stances.iter().any(gains) {
         return None;
     }
     let slots = desk.subject.slots.iter();
@@ -272,7 +278,7 @@ fn may_gain(policy: &Policy, floor: Posture, stance: &Stance<'_>, has_namespace:
         Posture::Isolated => facts.allow_privilege_escalation && has_namespace,
         Posture::Safe => facts.gains_on_node(),
     };
-    rung && floor == Posture::Safe && policy.mode(RuleId::privilege_escalation) != Mode::Enforce
+    rung && floor == Posture::Safe && policy.mode(RuleId::privilege_escalation) == Mode::Default
 }
 
 /// Types of volumes that outlive the pod, or come from somewhere that does.

@@ -165,7 +165,7 @@ fn learn(messages: &[&str], policy: &Policy, floor: Posture) -> ProfileSpec {
             known: &known,
         };
         // What would let it become root on the node waits for an administrator, whatever the mode.
-        let Some(step) = remedy(&trouble, policy).filter(|step| !step.gains_on_node(&known)) else {
+        let Some(step) = remedy(&trouble, policy).filter(|step| !step.gains_on_node()) else {
             continue;
         };
         let images = learnt::about(IMAGE, NAMESPACE).expect("an image");

@@ -121,11 +121,15 @@ fn rungs() -> Vec<Case> {
         pod(&isolated, context, &image, &json!({"hostUsers": host_users}))
     };
     let user = json!({"allowPrivilegeEscalation": null});
+    let mixed = [("hardened", "restricted (isolated): privilege-escalation,read-only-root-filesystem")];
+    let sidecar = pod(&[], &none(), &json!({"name": "sidecar"}), &none())["spec"]["containers"][0].clone();
+    let beside = json!({"hostUsers": false, "initContainers": [sidecar]});
     let root = json!({"runAsNonRoot": null, "runAsUser": null, "runAsGroup": null,
         "readOnlyRootFilesystem": null, "allowPrivilegeEscalation": null});
     vec![
         case("a lower rung", RESTRICTED, pod(&stamp, &safe, &mount, &claim), &[]),
         case("below the floor", ENFORCED, pod(&stamp, &safe, &mount, &claim), lowered),
+        case("one container of two on a lower rung", RESTRICTED, pod(&mixed, &root, &image, &beside), &[]),
         case("setuid programs in a user namespace", RESTRICTED, gains(&root, false), &[]),
         case("setuid programs without one", RESTRICTED, gains(&user, true), GAIN),
         case("setuid programs below the floor", ENFORCED, gains(&user, false), GAIN),

@@ -62,7 +62,8 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<(String, String)> {
 
 /// The rules that a lower rung of the ladder leaves out, where the pod says that it stands there and the floor lets it.
 ///
-/// Which images need that is not known here. Who writes it into a pod gets no more than the floor gives to whoever picks
+/// Which images need that is not known here, nor which container of a pod; and what an image has that must be there may
+/// leave its root writable on the highest rung too. Who writes it into a pod gets no more than the floor gives to whoever picks
 /// an image that needs it.
 fn lowered(candidates: &Candidates<'_>) -> String {
     let floor = candidates.by_policy(|policy| {
@@ -76,10 +77,10 @@ fn lowered(candidates: &Candidates<'_>) -> String {
     let in_namespace = format!("{isolated} && !variables.spec.?hostUsers.orValue(true)");
     format!(
         "[{floor}].map(floor, [variables.notes[?variables.prefix + '/{HARDENED}'].orValue('')].map(stamp, \
-         floor == 'full' ? [] : (stamp != '' && !stamp.contains('{root}') ? ['{root}'] : []) + \
+         floor == 'full' ? [] : (stamp != '' && (variables.isNew || !stamp.contains('{root}')) ? ['{root}'] : []) + \
          (floor == 'safe' && {safe} ? ['{user}', '{capabilities}'] : []) + \
          ({in_namespace} ? ['{user}'] : []) + \
-         (floor == 'safe' && ({safe} || ({in_namespace})) && !stamp.contains('{gain}') && !({enforced}) ? \
+         (floor == 'safe' && ({safe} || ({in_namespace})) && !({enforced}) ? \
          ['{gain}'] : [])))[0][0]",
         enforced = is_enforced(gain.as_str()),
         capabilities = RuleId::capabilities,

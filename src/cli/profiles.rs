@@ -250,11 +250,13 @@ fn validate(files: &[PathBuf]) -> anyhow::Result<Exit> {
 fn approve(name: &str, cluster: &Cluster) -> anyhow::Result<Exit> {
     match cluster.run(async |client| Ok(guard_approve(client, name).await))? {
         Ok(profile) => {
+            let gains = profile.spec.gains_on_node();
             let images = profile.spec.images;
             let (images, namespaces) = (images.repositories.join(", "), images.namespaces.join(", "));
             writeln!(
                 io::stdout().lock(),
-                "{name} is in force: {images} in {namespaces}. Pods that start from now on get it."
+                "{name} is in force: {images} in {namespaces}. Pods that start from now on get it.{}",
+                if gains { " Setuid programs work in them, and may make them root on the node." } else { "" }
             )?;
             Ok(Exit::Done)
         }
@@ -332,7 +334,8 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
         lines.push(("keeps", facts.capabilities.join(", ")));
     }
     if facts.allow_privilege_escalation {
-        lines.push(("gains", "privileges, by setuid programs".to_owned()));
+        let border = if facts.gains_on_node() { ", also on the node" } else { ", in a user namespace" };
+        lines.push(("gains", format!("privileges by setuid programs{border}")));
     }
     if let Some(memory) = &facts.memory {
         lines.push(("memory", memory.clone()));

@@ -61,6 +61,7 @@ pub struct Failure {
     pub restarts: i32,
     /// Whether one like it was ready before: then nothing is tried without a cause.
     pub proven: bool,
+    mark: Mark,
     /// Whether the kubelet starts it again when it ends.
     started_again: bool,
     reason: String,
@@ -128,7 +129,6 @@ struct Unready {
     since: i64,
     /// When it is to be looked at again.
     next: i64,
-    mark: Mark,
     failure: Failure,
 }
 
@@ -179,11 +179,16 @@ impl Pods {
             let since = waiting.since;
             if now >= waiting.next && now >= since.saturating_add(patience(&waiting.failure.namespace)) {
                 waiting.next = now.saturating_add(AGAIN);
-                waiting.failure.proven = self.proven.holds(&waiting.mark);
+                waiting.failure.proven = self.proven.holds(&waiting.failure.mark);
                 found.push(waiting.failure.clone());
             }
         }
         found
+    }
+
+    /// Asks again whether one like it was ready: others may have been seen since.
+    pub fn ask_again(&self, failure: &mut Failure) {
+        failure.proven = self.proven.holds(&failure.mark);
     }
 
     /// Takes a pod that is new or has changed; the way in which it fails, unless that is known already.
@@ -228,9 +233,8 @@ impl Pods {
             if let Some(tracked) = tracked {
                 tracked.fails = true;
             }
-            let mark = mark_of(pod, container);
             if self.unready.len() < MOST_UNREADY {
-                self.unready.insert(uid.into(), Unready { since, next, mark, failure });
+                self.unready.insert(uid.into(), Unready { since, next, failure });
             }
             return None;
         }
@@ -242,8 +246,9 @@ impl Pods {
             }
             tracked.looked_at = number;
         }
-        let proven = self.proven.holds(&mark_of(pod, container));
-        Some(Failure { proven, ..failure(pod, uid, created, hardened, container, &end) })
+        let mut failure = failure(pod, uid, created, hardened, container, &end);
+        self.ask_again(&mut failure);
+        Some(failure)
     }
 
     /// How a pod is, in seconds since 1970; `None` where that is not known.
@@ -293,6 +298,7 @@ fn failure(
         memory: container.resources.as_ref().and_then(|all| all.limits.as_ref()?.memory.clone()),
         restarts: end.status.restart_count,
         proven: false,
+        mark: mark_of(pod, container),
         working_dir: container.working_dir.clone(),
         started_again: pod.spec.restart_policy.as_deref() != Some("Never"),
         reason: end.reason.to_owned(),

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// So many are remembered; then the one goes that was not seen for the longest, in the namespace that has the most: who
-/// fills it takes only from his own.
+/// So many are remembered; then the one goes that was not seen for the longest, in the namespace that has the most.
 const MOST: usize = 16_384;
 
 /// An image in a namespace, as a pod's annotations say that it was hardened: another number for another way.
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_who_fills_it_takes_from_himself() {
+    fn memory_is_bounded_and_who_fills_it_takes_from_himself_first() {
         let mark = |namespace: &str, number: usize| Mark::new(namespace, &number.to_string(), &[]);
         let mut proven = Proven::default();
         for number in 0..100 {

@@ -2,8 +2,8 @@
 //!
 //! Whatever a program says, a step adds one directory that is none of the system's, the user that the image starts as
 //! anyway, the one capability that policy and Pod Security let a container have, memory up to a cap, or goes down one
-//! rung as far as the floor. Where the floor is the lowest rung, it lets setuid programs work in a user namespace. It
-//! never makes root of anybody on the node.
+//! rung as far as the floor. Where the floor is the lowest rung, it lets setuid programs work. Where what they give may
+//! be something on the node ([`Remedy::gains_on_node`]), the guard does no more than suggest it.
 
 use std::cmp::Ordering;
 
@@ -57,8 +57,11 @@ pub enum Remedy {
     Memory(String),
     /// It stands on this rung.
     Posture(Posture),
-    /// It stands on this rung, and setuid programs work.
-    Escalation(Posture),
+    /// Setuid programs work: in a user namespace, or wherever the pod stands.
+    Escalation {
+        /// Whether what they give may be something on the node.
+        on_node: bool,
+    },
     /// It stands on the highest rung again, as this uid, which is the image's own.
     Climb(i64),
 }
@@ -68,6 +71,9 @@ const CAPABILITY: &str = "NET_BIND_SERVICE";
 
 /// Where everybody may write. A uid without a name has `/` for its home.
 const HOME: (&str, &str) = ("HOME", "/tmp");
+
+/// So evidence says that an image failed although its setuid programs worked.
+pub(super) const GAINED: &str = ", although its setuid programs worked";
 
 /// So evidence says that an image went down.
 const LOWERED_TO: &str = "its posture is";
@@ -179,17 +185,18 @@ pub(super) fn rung(trouble: &Trouble<'_>) -> Option<Remedy> {
 }
 
 /// Setuid programs work: in a user namespace first, where they give nothing on the node. Without one that is nobody's to
-/// put in force but an administrator's, see [`ProfileSpec::gains_on_node`].
+/// put in force but an administrator's.
 pub(super) fn escalation(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remedy> {
-    let rule = policy.mode(RuleId::privilege_escalation);
-    if trouble.floor != Posture::Safe || rule == Mode::Enforce || trouble.known.gains_on_node() {
+    let Trouble { known, posture, floor, .. } = *trouble;
+    let may_be = floor == Posture::Safe && policy.mode(RuleId::privilege_escalation) == Mode::Default;
+    // Its author has made it run on another rung than the profile says.
+    let elsewhere = known.allow_privilege_escalation && posture == Posture::Full;
+    if !may_be || elsewhere || known.gains_on_node() {
         return None;
     }
-    let isolated = trouble.known.posture == Some(Posture::Isolated);
-    let has_none = isolated && trouble.posture == Posture::Safe;
-    let in_vain = isolated && trouble.known.allow_privilege_escalation;
-    let rung = if has_none || in_vain { Posture::Safe } else { Posture::Isolated };
-    Some(Remedy::Escalation(rung))
+    let has_none = known.posture == Some(Posture::Isolated) && posture == Posture::Safe;
+    let tried = known.allow_privilege_escalation || known.evidence.iter().any(|line| line.contains(GAINED));
+    Some(Remedy::Escalation { on_node: has_none || tried })
 }
 
 /// The way back up, once it is seen who an image runs as: only once, and only where there is room to go down again.
@@ -223,16 +230,14 @@ impl Remedy {
             Self::Capability(_) => Help::Capability,
             Self::Memory(_) => Help::Memory,
             Self::Posture(_) => Help::Posture,
-            Self::Escalation(_) => Help::Escalation,
+            Self::Escalation { .. } => Help::Escalation,
         }
     }
 
-    /// Whether with the step on top of what is known setuid programs give something on the node.
+    /// Whether it is only an administrator's to put in force.
     #[must_use]
-    pub fn gains_on_node(&self, known: &ProfileSpec) -> bool {
-        let mut facts = known.clone();
-        self.take(&mut facts);
-        facts.gains_on_node()
+    pub const fn gains_on_node(&self) -> bool {
+        matches!(self, Self::Escalation { on_node: true })
     }
 
     /// Whether what is known holds the step already.
@@ -248,8 +253,8 @@ impl Remedy {
             Self::Capability(name) => facts.capabilities.iter().any(|known| known == name),
             Self::Memory(memory) => facts.memory.as_deref() == Some(memory),
             Self::Posture(posture) => facts.posture.is_some_and(|known| known <= *posture),
-            Self::Escalation(posture) => {
-                facts.allow_privilege_escalation && facts.posture.is_some_and(|known| known <= *posture)
+            Self::Escalation { on_node } => {
+                facts.gains_on_node() || (facts.allow_privilege_escalation && !on_node)
             }
         }
     }
@@ -275,9 +280,13 @@ impl Remedy {
                 }
             }
             Self::Memory(memory) => facts.memory = Some(memory.clone()),
-            Self::Posture(posture) => facts.posture = Some(*posture),
-            Self::Escalation(posture) => {
-                (facts.posture, facts.allow_privilege_escalation) = (Some(*posture), true);
+            // That setuid programs work was said of the rung before.
+            Self::Posture(posture) => {
+                (facts.posture, facts.allow_privilege_escalation) = (Some(*posture), false);
+            }
+            Self::Escalation { on_node } => {
+                let posture = if *on_node { Posture::Safe } else { Posture::Isolated };
+                (facts.posture, facts.allow_privilege_escalation) = (Some(posture), true);
             }
         }
     }
@@ -293,11 +302,11 @@ impl std::fmt::Display for Remedy {
             Self::Capability(name) => write!(f, "it keeps the capability {name}"),
             Self::Memory(memory) => write!(f, "its memory limit is {memory}"),
             Self::Posture(posture) => write!(f, "{LOWERED_TO} {}", posture.as_str()),
-            Self::Escalation(Posture::Safe) => {
-                write!(f, "setuid programs work without a user namespace too, and {LOWERED_TO} safe")
+            Self::Escalation { on_node: false } => {
+                write!(f, "setuid programs work, and {LOWERED_TO} isolated")
             }
-            Self::Escalation(posture) => {
-                write!(f, "setuid programs work, and {LOWERED_TO} {}", posture.as_str())
+            Self::Escalation { on_node: true } => {
+                write!(f, "setuid programs work on the node too, and {LOWERED_TO} safe")
             }
         }
     }

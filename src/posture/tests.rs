@@ -250,6 +250,17 @@ fn setuid_programs_work_where_their_privileges_end_at_a_border() {
         assert_eq!(told, expected.is_null(), "{said}");
         assert!(!expected.is_null() || posture == "safe" || after["spec"]["hostUsers"] == false, "{after}");
     }
+    // What its author says is not lowered.
+    for authors in [json!(false), json!(true)] {
+        let mut pod = pod("sudo");
+        pod["spec"]["containers"][0]["securityContext"] = json!({"allowPrivilegeEscalation": authors});
+        let (after, _, said) = apply(&pod, "", NODES);
+        assert_eq!((field(&after), said.contains("setuid programs")), (authors, false), "{said}");
+    }
+    let alone = ["run-as-non-root", "capabilities", "read-only-root-filesystem"]
+        .map(|rule| format!("{rule}: {{mode: observe}}"));
+    let (_, posture, _) = apply(&pod("sudo-on-node"), &format!("rules: {{{}}}", alone.join(", ")), BARE);
+    assert_eq!(posture, "safe", "the backstop is to know");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub struct ProfileSpec {
     pub posture: Option<Posture>,
     /// Whether it gains privileges by setuid programs, such as sudo: `allowPrivilegeEscalation` is left as its author
     /// wrote it. With posture `isolated` only in a user namespace, where they give nothing on the node; with `safe` in
-    /// any case. Only where the floor is `safe`, and `privilege-escalation` is not at `enforce`.
+    /// any case. Only where the floor is `safe`, and the mode of `privilege-escalation` is `default`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub allow_privilege_escalation: bool,
     /// Whose word it is.

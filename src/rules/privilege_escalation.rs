@@ -12,7 +12,7 @@ pub const META: Meta = Meta {
     sets: "`allowPrivilegeEscalation: false`, except beside `privileged` or an added SYS_ADMIN, where the API server refuses it",
     replaces: "`true`",
     why: "It sets `no_new_privs`: setuid programs and file capabilities give nothing, so a stolen process stays what it was.",
-    live_with: "sudo and su inside the container stop working; programs that only give privileges up (gosu, su-exec, setpriv) do not notice.",
+    live_with: "sudo and su inside the container stop working, unless an image profile says `allowPrivilegeEscalation: true`; programs that only give privileges up (gosu, su-exec, setpriv) do not notice.",
     sources: &[
         Source::PodSecurity("restricted", "Privilege Escalation"),
         Source::Cis("5.2.6", "Minimize the admission of containers with allowPrivilegeEscalation"),
@@ -49,6 +49,14 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
             });
         }
     }
+}
+
+/// Whether the rule sets what the container's author left unset.
+pub(crate) fn would_set(desk: &Desk<'_, '_>, number: usize) -> bool {
+    let context = desk.subject.slots[number].view.security_context.as_ref();
+    context.and_then(|context| context.allow_privilege_escalation).is_none()
+        && !privileged::stays_privileged(desk, number)
+        && !capabilities::stays_administrator(desk, number)
 }
 
 #[cfg(test)]

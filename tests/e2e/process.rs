@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -144,9 +146,14 @@ pub(crate) fn tied_to_us(program: &Path) -> Command {
     command
 }
 
-/// Ports of 127.0.0.1 that nobody listens on; all different.
+/// Below those that the kernel gives to whoever connects: it would give one away before it is listened on.
+const PORTS: Range<u32> = 10_000..30_000;
+
+/// Ports of 127.0.0.1 that nobody listens on, and that are given once.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    // Held until all are known: the kernel may give a port again as soon as it is free.
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    held.map(|listener| listener.local_addr().expect("an address").port())
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let number = || GIVEN.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(97));
+    let port = || u16::try_from(PORTS.start + number() % (PORTS.end - PORTS.start)).expect("a port");
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    [(); N].map(|()| std::iter::repeat_with(port).take(PORTS.len()).find(is_free).expect("a free port"))
 }

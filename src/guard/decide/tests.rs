@@ -26,12 +26,15 @@ fn terms(mode: GuardMode) -> GuardPolicy {
 }
 
 fn decided(message: &str, standing: &Standing, terms: &GuardPolicy, learnt: &[Learnt]) -> Decision {
-    let failure = failing(1, message);
+    decided_of(&failing(1, message), standing, terms, learnt)
+}
+
+fn decided_of(failure: &Failure, standing: &Standing, terms: &GuardPolicy, learnt: &[Learnt]) -> Decision {
     let in_force = learnt.iter().filter(|learnt| learnt.spec.is_in_force());
     let newest = in_force.max_by_key(|learnt| learnt.spec.round);
     let facts = newest.map_or_else(|| standing.facts.clone(), |learnt| learnt.spec.clone());
     let standing = Standing { facts, ..standing.clone() };
-    decide(&Situation { learnt, ..situation(&failure, &standing, terms) })
+    decide(&Situation { learnt, ..situation(failure, &standing, terms) })
 }
 
 /// Of an image of which nothing was learnt.
@@ -175,21 +178,60 @@ fn setuid_programs_work_in_a_user_namespace_and_else_once_it_is_approved() {
     let waiting = kept(&second, None);
     let both = [learnt.clone(), waiting.clone()];
     assert_eq!(left(&decided(SUDO, &standing, &terms, &both)), Outcome::Known);
-    // It had one, which did not help.
+    // What is healed meanwhile goes into what is in force; the suggestion is made anew on top of that.
+    standing.applied = RuleSet::all();
+    let healed = written(decided(READ_ONLY, &standing, &terms, &both));
+    assert_eq!(
+        (healed.profile.metadata.name.as_str(), healed.profile.spec.approved),
+        (&*learnt.name, Some(true))
+    );
+    let moved = [kept(&healed, None), waiting.clone()];
+    standing.applied = RuleSet::from_iter([RuleId::privilege_escalation]);
+    let anew = written(decided(SUDO, &standing, &terms, &moved));
+    let spec = &anew.profile.spec;
+    assert_eq!((anew.profile.metadata.name.as_str(), spec.approved), (&*waiting.name, Some(false)));
+    assert!(spec.writable_paths.is_some() && spec.round > moved[0].spec.round, "{spec:?}");
+    // Once it is approved, what comes then is healed in it.
+    let granted = [kept(&healed, None), kept(&anew, Some(true))];
+    standing.applied = RuleSet::all();
+    let more = written(decided("open /y/x: read-only file system", &standing, &terms, &granted));
+    assert_eq!(
+        (more.profile.metadata.name.as_str(), more.profile.spec.approved),
+        (&*waiting.name, Some(true))
+    );
+    assert!(more.profile.spec.gains_on_node());
+}
+
+#[test]
+fn setuid_programs_that_are_no_help_are_taken_back() {
+    let (mut standing, terms) = (standing(), terms(GuardMode::Heal));
+    let inside = kept(&written(decided(SUDO, &standing, &terms, &[])), None);
     standing.posture = Posture::Isolated;
     standing.applied = RuleSet::from_iter([RuleId::capabilities]);
-    let situation = |learnt: &[Learnt]| {
-        let standing = Standing { facts: learnt[0].spec.clone(), ..standing.clone() };
-        let failure = failing(TRIES, "what");
-        decide(&Situation { learnt, standing: &standing, ..situation(&failure, &standing, &terms) })
-    };
-    let lower = written(situation(std::slice::from_ref(&learnt)));
-    assert_eq!((lower.help, lower.profile.spec.approved), (Help::Posture, Some(false)));
-    assert_eq!(left(&situation(&both)), Outcome::Known);
-    // Something else is healed all the same, on top of what is in force.
-    standing.applied = RuleSet::all();
-    let other = written(decided(READ_ONLY, &standing, &terms, &both));
-    assert_eq!((other.profile.metadata.name, other.profile.spec.approved), (learnt.name, Some(true)));
+    let noise = failing(TRIES, "what");
+    let back = written(decided_of(&noise, &standing, &terms, std::slice::from_ref(&inside)));
+    let spec = &back.profile.spec;
+    assert_eq!((back.help, spec.approved, spec.posture), (Help::Posture, Some(true), Some(Posture::Safe)));
+    assert!(!spec.allow_privilege_escalation);
+    // There they are all that is left: not in a user namespace again.
+    standing.posture = Posture::Safe;
+    standing.applied = RuleSet::from_iter([RuleId::privilege_escalation]);
+    let asked = written(decided_of(&noise, &standing, &terms, &[kept(&back, None)]));
+    assert_eq!((asked.help, asked.profile.spec.approved), (Help::Escalation, Some(false)));
+    assert!(asked.profile.spec.gains_on_node());
+}
+
+#[test]
+fn no_name_is_taken_twice() {
+    let (standing, terms) = (standing(), terms(GuardMode::Heal));
+    let first = written(decided(READ_ONLY, &standing, &terms, &[]));
+    // Somebody's suggestion of before, which only an administrator puts in force, has that name.
+    let mut asked = kept(&first, Some(false));
+    (asked.spec.posture, asked.spec.allow_privilege_escalation) = (Some(Posture::Safe), true);
+    let next = written(decided(READ_ONLY, &standing, &terms, &[asked.clone()]));
+    assert_eq!((next.resource_version.as_deref(), next.profile.spec.approved), (None, Some(true)));
+    assert_ne!(next.profile.metadata.name, asked.name);
+    assert!(!next.profile.spec.allow_privilege_escalation, "nothing is built on it");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn the_smallest_step_comes_first() {
         (trouble(Cause::UnknownUser, &nothing), isolated.clone()),
         (Trouble { directory: Some("/"), ..trouble(Cause::ReadOnly, &nothing) }, Some(Remedy::Home)),
         (Trouble { directory: Some("/.cache"), ..trouble(Cause::Permission, &nothing) }, Some(Remedy::Home)),
-        (trouble(Cause::Setuid, &nothing), Some(Remedy::Escalation(Posture::Isolated))),
+        (trouble(Cause::Setuid, &nothing), Some(Remedy::Escalation { on_node: false })),
         (data(Cause::Unexplained), None),
     ] {
         assert_eq!(remedy(&trouble, &policy()), expected, "{trouble:?}");
@@ -148,34 +148,38 @@ fn setuid_programs_work_in_a_user_namespace_first() {
     let step = |known: &ProfileSpec, posture, floor, policy: &Policy| {
         escalation(&Trouble { posture, floor, ..trouble(Cause::Setuid, known) }, policy)
     };
-    let (isolated, safe) =
-        (Some(Remedy::Escalation(Posture::Isolated)), Some(Remedy::Escalation(Posture::Safe)));
+    let [inside, on_node] = [false, true].map(|on_node| Remedy::Escalation { on_node });
     for posture in Posture::ALL {
-        assert_eq!(step(&known, posture, Posture::Safe, &policy()), isolated, "{posture:?}");
+        assert_eq!(step(&known, posture, Posture::Safe, &policy()).as_ref(), Some(&inside), "{posture:?}");
     }
     for floor in [Posture::Isolated, Posture::Full] {
         assert_eq!(step(&known, Posture::Full, floor, &policy()), None);
     }
     let enforced = Policy::from(Preset::Enforced);
     assert_eq!(step(&known, Posture::Full, Posture::Safe, &enforced), None);
+    let on_lowest = |known: &ProfileSpec| step(known, Posture::Safe, Posture::Safe, &policy());
     // It has been on the lowest rung for another reason.
     known.posture = Some(Posture::Safe);
-    assert_eq!(step(&known, Posture::Safe, Posture::Safe, &policy()), isolated);
+    assert_eq!(on_lowest(&known).as_ref(), Some(&inside));
     // It can have no user namespace.
     known.posture = Some(Posture::Isolated);
-    assert_eq!(step(&known, Posture::Safe, Posture::Safe, &policy()), safe);
-    // It had one, and that was not enough.
-    let first = isolated.expect("a step");
-    assert!(!first.is_in(&known) && !first.gains_on_node(&known));
-    first.take(&mut known);
-    assert!(first.is_in(&known));
-    assert_eq!(step(&known, Posture::Isolated, Posture::Safe, &policy()), safe);
-    assert!(Remedy::Posture(Posture::Safe).gains_on_node(&known), "a lower rung means that too");
+    assert_eq!(on_lowest(&known).as_ref(), Some(&on_node));
+    // It had one, and that was not enough: it is on the lowest rung without them again, and stays there.
+    assert!(!inside.is_in(&known) && !inside.gains_on_node());
+    inside.take(&mut known);
+    assert!(inside.is_in(&known) && !on_node.is_in(&known));
     assert_eq!(climb(&known, 999, 6), None, "on the highest rung they give nothing");
-    let last = safe.expect("a step");
-    assert!(last.gains_on_node(&known) && !last.is_in(&known));
-    last.take(&mut known);
-    assert_eq!(step(&known, Posture::Safe, Posture::Safe, &policy()), None);
+    assert_eq!(step(&known, Posture::Full, Posture::Safe, &policy()), None, "its author wants another rung");
+    let lower = Trouble { posture: Posture::Isolated, ..trouble(Cause::Silent, &known) };
+    assert_eq!(remedy(&lower, &policy()), Some(Remedy::Posture(Posture::Safe)));
+    Remedy::Posture(Posture::Safe).take(&mut known);
+    assert!(!known.allow_privilege_escalation);
+    known.evidence.push(format!("2027-01-31, w: {}{GAINED}; x", Cause::Silent.as_text()));
+    assert_eq!(on_lowest(&known).as_ref(), Some(&on_node));
+    assert!(on_node.gains_on_node());
+    on_node.take(&mut known);
+    assert!(known.gains_on_node() && inside.is_in(&known));
+    assert_eq!(on_lowest(&known), None);
 }
 
 #[test]
@@ -333,7 +337,9 @@ proptest! {
                 prop_assert!(compare_quantities(&memory, &policy.guard.memory_cap).is_some_and(Ordering::is_le));
             }
             Some(Remedy::Posture(next)) => prop_assert!(next >= floor && next < posture),
-            Some(Remedy::Escalation(_)) => prop_assert!(floor == Posture::Safe && cause == Cause::Setuid),
+            Some(Remedy::Escalation { .. }) => {
+                prop_assert!(floor == Posture::Safe && cause == Cause::Setuid);
+            }
             None => {}
         }
         prop_assert!(cause != Cause::Unexplained || remedy(&trouble, &policy).is_none());

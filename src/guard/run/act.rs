@@ -124,6 +124,7 @@ async fn look_at(means: &Means, desk: &mut Desk, mut failure: Failure) {
     if !failure.hardened.contains(&standing.policy.hardened_key) {
         return;
     }
+    desk.pods.ask_again(&mut failure);
     let key = (failure.namespace.clone(), standing.image.clone());
     let waits = desk.breaker.waits(&key, Instant::now());
     if terms.read_logs && !waits && !standing.is_copier && failure.has_more_to_say(standing.applied) {

@@ -131,7 +131,8 @@ async fn look(
                 Some(Err(error)) => tracing::debug!(error = watch::describe(&error), "watching pods"),
                 None => break,
             },
-            _ = clock.tick() => act::turn(means, desk, leads).await,
+            // Before a list is whole it is not known which images ran well.
+            _ = clock.tick(), if !desk.listing => act::turn(means, desk, leads).await,
         }
     }
     Ok(())
