@@ -22,6 +22,11 @@ pub(super) struct Shelf<'a> {
     granted: bool,
 }
 
+/// Whether a suggestion was made on top of what is in force: an older one would take some of that back.
+fn goes_further(suggestion: &Learnt, in_force: Option<&Learnt>) -> bool {
+    in_force.is_none_or(|in_force| suggestion.spec.round > in_force.spec.round)
+}
+
 /// Where a step is written.
 pub(super) struct Place<'a> {
     /// What is known before it.
@@ -43,7 +48,6 @@ impl<'a> Shelf<'a> {
             some.max_by_key(|it| (it.spec.round, Reverse(it.name.as_str())))
         };
         let in_force = newest(&ProfileSpec::is_in_force);
-        let round = in_force.map_or(0, |it| it.spec.round);
         let is_suggestion = |spec: &ProfileSpec| !spec.is_in_force();
         let is_asked = |spec: &ProfileSpec| is_suggestion(spec) && spec.gains_on_node();
         let waiting = newest(&|spec| is_suggestion(spec) && (!heals || !spec.gains_on_node()));
@@ -51,7 +55,7 @@ impl<'a> Shelf<'a> {
             learnt,
             heals,
             in_force,
-            waiting: waiting.filter(|it| it.spec.round > round || in_force.is_none()),
+            waiting: waiting.filter(|it| goes_further(it, in_force)),
             asked: newest(&is_asked),
             granted: learnt.iter().any(|it| it.spec.is_in_force() && it.spec.gains_on_node()),
         }
@@ -65,10 +69,7 @@ impl<'a> Shelf<'a> {
             true => (true, base, None),
             false => (false, self.waiting, self.waiting),
         };
-        // One that was made before what is in force now would take that back.
-        let round = self.in_force.map_or(0, |it| it.spec.round);
-        let goes_further = |it: &&Learnt| it.spec.round > round || self.in_force.is_none();
-        let suggested = suggestion.filter(goes_further).filter(|it| step.is_in(&it.spec));
+        let suggested = suggestion.filter(|it| goes_further(it, self.in_force) && step.is_in(&it.spec));
         Place { known: base.map(|it| &it.spec), heals, target, suggested }
     }
 
