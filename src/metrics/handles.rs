@@ -85,17 +85,17 @@ pub struct Present(pub(super) IntGauge);
 impl Present {
     /// One more, until the guard is dropped.
     #[must_use]
-    pub fn enter(&self) -> Entered {
+    pub fn enter(&self) -> Entered<'_> {
         self.0.inc();
-        Entered(self.0.clone())
+        Entered(&self.0)
     }
 }
 
 /// One of the things that a gauge counts.
 #[derive(Debug)]
-pub struct Entered(IntGauge);
+pub struct Entered<'g>(&'g IntGauge);
 
-impl Drop for Entered {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }
