@@ -62,9 +62,9 @@ pub(super) fn variables(candidates: &Candidates<'_>) -> Vec<(String, String)> {
 
 /// The rules that a lower rung of the ladder leaves out, where the pod says that it stands there and the floor lets it.
 ///
-/// Which images need that is not known here, nor which container of a pod; and what an image has that must be there may
-/// leave its root writable on the highest rung too. Who writes it into a pod gets no more than the floor gives to whoever picks
-/// an image that needs it.
+/// Which images need that is not known here, nor which container of a pod stands there; and what an image has that must
+/// be there may leave its root writable on the highest rung too. Who writes it into a pod gets no more than the floor
+/// gives to whoever picks an image that needs it.
 fn lowered(candidates: &Candidates<'_>) -> String {
     let floor = candidates.by_policy(|policy| {
         let floor = policy.posture.floor.unwrap_or(Posture::Full);
