@@ -12,7 +12,7 @@ use crate::posture::Posture;
 use crate::profiles::{ImageMatch, ImageProfile, Origin, ProfileSpec};
 use crate::rules::RuleId;
 use crate::sources::Learnt;
-use shelf::{Place, Shelf};
+use shelf::{Place, Shelf, newest};
 
 /// How long it takes at most until every replica knows a profile, in seconds: pods that were created earlier may have
 /// been hardened without it.
@@ -203,7 +203,7 @@ fn learn(
     let gained = if standing.facts.allow_privilege_escalation { GAINED } else { "" };
     let why = format!("{}, container {container}, {image}: {}{gained}", situation.workload, cause.as_text());
     let spec = learnt::profile(known, images, step, &why, situation.date, heals);
-    let note = if heals { format!("profile {name} is in force now: {step}") } else { suggested(step, &name) };
+    let note = written_down(step, &name, heals);
     Decision::Write(Box::new(Change {
         cause,
         help,
@@ -227,15 +227,14 @@ pub(crate) fn climbs(
     date: &str,
 ) -> Option<Change> {
     let shelf = Shelf::new(learnt, terms.mode);
-    let newest = learnt.iter().max_by_key(|learnt| learnt.spec.round)?;
+    let newest = newest(learnt, |_| true)?;
     // A suggestion that waits is enough.
     let step = climb(&newest.spec, image_user, terms.rounds).filter(|_| newest.spec.is_in_force())?;
     let heals = terms.mode == GuardMode::Heal;
     let name = if heals { newest.name.clone() } else { shelf.free_name(images) };
     let why = "its image's own user was seen where nobody chose one";
     let spec = learnt::profile(&newest.spec, images.clone(), &step, why, date, heals);
-    let note =
-        if heals { format!("profile {name} is in force now: {step}") } else { suggested(&step, &name) };
+    let note = written_down(&step, &name, heals);
     Some(Change {
         cause: Cause::Permission,
         help: step.help(),
@@ -243,6 +242,11 @@ pub(crate) fn climbs(
         resource_version: heals.then(|| newest.resource_version.clone()),
         note,
     })
+}
+
+/// What is said of a step that was written down.
+fn written_down(step: &Remedy, name: &str, heals: bool) -> String {
+    if heals { format!("profile {name} is in force now: {step}") } else { suggested(step, name) }
 }
 
 fn suggested(step: &Remedy, name: &str) -> String {

@@ -199,6 +199,11 @@ pub(super) fn escalation(trouble: &Trouble<'_>, policy: &Policy) -> Option<Remed
     Some(Remedy::Escalation { on_node: has_none || tried })
 }
 
+/// Where setuid programs give something on the node, or nothing.
+const fn rung_of(on_node: bool) -> Posture {
+    if on_node { Posture::Safe } else { Posture::Isolated }
+}
+
 /// The way back up, once it is seen who an image runs as: only once, and only where there is room to go down again.
 #[must_use]
 pub fn climb(known: &ProfileSpec, image_user: i64, rounds: u32) -> Option<Remedy> {
@@ -285,8 +290,7 @@ impl Remedy {
                 (facts.posture, facts.allow_privilege_escalation) = (Some(*posture), false);
             }
             Self::Escalation { on_node } => {
-                let posture = if *on_node { Posture::Safe } else { Posture::Isolated };
-                (facts.posture, facts.allow_privilege_escalation) = (Some(posture), true);
+                (facts.posture, facts.allow_privilege_escalation) = (Some(rung_of(*on_node)), true);
             }
         }
     }
@@ -302,11 +306,9 @@ impl std::fmt::Display for Remedy {
             Self::Capability(name) => write!(f, "it keeps the capability {name}"),
             Self::Memory(memory) => write!(f, "its memory limit is {memory}"),
             Self::Posture(posture) => write!(f, "{LOWERED_TO} {}", posture.as_str()),
-            Self::Escalation { on_node: false } => {
-                write!(f, "setuid programs work, and {LOWERED_TO} isolated")
-            }
-            Self::Escalation { on_node: true } => {
-                write!(f, "setuid programs work on the node too, and {LOWERED_TO} safe")
+            Self::Escalation { on_node } => {
+                let border = if *on_node { " on the node too" } else { "" };
+                write!(f, "setuid programs work{border}, and {LOWERED_TO} {}", rung_of(*on_node).as_str())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `privilege-escalation`
 
 use super::{Desk, Meta, Mode, ModeOnly, Note, Place, Source, capabilities, privileged};
+use crate::view::Container;
 
 /// Documentation and presets.
 pub const META: Meta = Meta {
@@ -29,15 +30,12 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
     }
     for (number, slot) in desk.slots() {
         let place = Place::Container(number);
-        let context = slot.view.security_context.as_ref();
-        let allowed = context.and_then(|context| context.allow_privilege_escalation);
+        let allowed = written(slot.view);
         if allowed == Some(false) {
             continue;
         }
-        if privileged::stays_privileged(desk, number) {
-            desk.impossible(place, Note::new("the API refuses it beside privileged"));
-        } else if capabilities::stays_administrator(desk, number) {
-            desk.impossible(place, Note::new("the API refuses it beside an added SYS_ADMIN"));
+        if let Some(obstacle) = obstacle(desk, number) {
+            desk.impossible(place, Note::new(obstacle));
         } else if allowed.is_none() {
             desk.inject(place, Note::new("allowPrivilegeEscalation false"), |plan| {
                 plan.containers[number].privilege_escalation_off = true;
@@ -53,10 +51,22 @@ pub(super) fn check(desk: &mut Desk<'_, '_>, _: &Params) {
 
 /// Whether the rule sets what the container's author left unset.
 pub(crate) fn would_set(desk: &Desk<'_, '_>, number: usize) -> bool {
-    let context = desk.subject.slots[number].view.security_context.as_ref();
-    context.and_then(|context| context.allow_privilege_escalation).is_none()
-        && !privileged::stays_privileged(desk, number)
-        && !capabilities::stays_administrator(desk, number)
+    written(desk.subject.slots[number].view).is_none() && obstacle(desk, number).is_none()
+}
+
+fn written(container: &Container<'_>) -> Option<bool> {
+    container.security_context.as_ref().and_then(|context| context.allow_privilege_escalation)
+}
+
+/// Why the API server would refuse it.
+fn obstacle(desk: &Desk<'_, '_>, number: usize) -> Option<&'static str> {
+    if privileged::stays_privileged(desk, number) {
+        Some("the API refuses it beside privileged")
+    } else if capabilities::stays_administrator(desk, number) {
+        Some("the API refuses it beside an added SYS_ADMIN")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

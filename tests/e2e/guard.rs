@@ -128,9 +128,13 @@ impl Stage {
     }
 
     async fn deploy(&self, namespace: &Namespace, name: &str, image: &str) -> Value {
+        self.deploy_as(namespace, &deployment(name, image)).await
+    }
+
+    async fn deploy_as(&self, namespace: &Namespace, workload: &Value) -> Value {
         let path = format!("/apis/apps/v1/namespaces/{}/deployments", namespace.name);
-        namespace.api.create(&path, &deployment(name, image)).await.expect("a Deployment");
-        self.pod_of(namespace, name, "").await
+        namespace.api.create(&path, workload).await.expect("a Deployment");
+        self.pod_of(namespace, workload["metadata"]["name"].as_str().expect("a name"), "").await
     }
 
     /// The pod of a workload that is not this one.
@@ -300,9 +304,7 @@ impl Stage {
         let selector = json!({"nowhere": namespace.name});
         let mut workload = deployment("web", image);
         workload["spec"]["template"]["spec"]["nodeSelector"] = selector.clone();
-        let path = format!("/apis/apps/v1/namespaces/{}/deployments", namespace.name);
-        namespace.api.create(&path, &workload).await.expect("a Deployment");
-        let first = self.pod_of(namespace, "web", "").await;
+        let first = self.deploy_as(namespace, &workload).await;
         let uid = first["metadata"]["uid"].as_str().expect("a uid");
         self.fail(namespace, &first, SUDO, 1).await;
         let gains = |profile: &Value, posture: &str| {

@@ -22,6 +22,12 @@ pub(super) struct Shelf<'a> {
     granted: bool,
 }
 
+/// The last of those that are so. Of two of one round the first by name counts, as everywhere.
+pub(super) fn newest(learnt: &[Learnt], is_it: impl Fn(&ProfileSpec) -> bool) -> Option<&Learnt> {
+    let some = learnt.iter().filter(|it| is_it(&it.spec));
+    some.max_by_key(|it| (it.spec.round, Reverse(it.name.as_str())))
+}
+
 /// Whether a suggestion was made on top of what is in force: an older one would take some of that back.
 fn goes_further(suggestion: &Learnt, in_force: Option<&Learnt>) -> bool {
     in_force.is_none_or(|in_force| suggestion.spec.round > in_force.spec.round)
@@ -42,21 +48,15 @@ pub(super) struct Place<'a> {
 impl<'a> Shelf<'a> {
     pub(super) fn new(learnt: &'a [Learnt], mode: GuardMode) -> Self {
         let heals = mode == GuardMode::Heal;
-        // Of two of one round the first by name counts, as everywhere.
-        let newest = |is_it: &dyn Fn(&ProfileSpec) -> bool| {
-            let some = learnt.iter().filter(|it| is_it(&it.spec));
-            some.max_by_key(|it| (it.spec.round, Reverse(it.name.as_str())))
-        };
-        let in_force = newest(&ProfileSpec::is_in_force);
+        let in_force = newest(learnt, ProfileSpec::is_in_force);
         let is_suggestion = |spec: &ProfileSpec| !spec.is_in_force();
-        let is_asked = |spec: &ProfileSpec| is_suggestion(spec) && spec.gains_on_node();
-        let waiting = newest(&|spec| is_suggestion(spec) && (!heals || !spec.gains_on_node()));
+        let waiting = newest(learnt, |spec| is_suggestion(spec) && (!heals || !spec.gains_on_node()));
         Self {
             learnt,
             heals,
             in_force,
             waiting: waiting.filter(|it| goes_further(it, in_force)),
-            asked: newest(&is_asked),
+            asked: newest(learnt, |spec| is_suggestion(spec) && spec.gains_on_node()),
             granted: learnt.iter().any(|it| it.spec.is_in_force() && it.spec.gains_on_node()),
         }
     }
