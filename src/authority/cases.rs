@@ -11,7 +11,7 @@ pub(crate) struct Case {
     pub(crate) new: Value,
     /// Whether images are pinned.
     pub(crate) pin_images: bool,
-    pub(crate) demands: &'static [&'static str],
+    pub(crate) demands: Names,
 }
 
 /// A template with these annotations (the domain left out: `exempt`, `app.exempt`) and this spec beside one container
@@ -40,61 +40,23 @@ fn notes(notes: &[(&str, &str)]) -> Value {
     template(notes, &json!({}), &json!({}))
 }
 
-const ALL: &[&str] = &[
-    "privileged",
-    "host-process",
-    "host-namespaces",
-    "host-ports",
-    "run-as-non-root",
-    "capabilities",
-    "privilege-escalation",
-    "seccomp",
-    "read-only-root-filesystem",
-    "service-account-token",
-    "resources",
-    "proc-mount",
-    "apparmor",
-    "selinux",
-    "unprivileged-ports",
-    "user-namespace",
-    "service-links",
-    "host-path",
-    "volume-types",
-    "sysctls",
-    "probe-host",
-];
+/// Names of rules.
+type Names = &'static [&'static str];
 
-/// Those that a container can be exempted from by itself.
-const OF_CONTAINERS: &[&str] = &[
-    "privileged",
-    "host-process",
-    "host-ports",
-    "run-as-non-root",
-    "capabilities",
-    "privilege-escalation",
-    "seccomp",
-    "read-only-root-filesystem",
-    "resources",
-    "proc-mount",
-    "apparmor",
-    "selinux",
-    "probe-host",
-];
-
-/// Every case.
-pub(crate) fn cases() -> Vec<Case> {
-    let mut all = annotations();
-    all.extend(containers());
-    all.extend(weaker());
-    all.extend(exemption_is_elsewhere());
-    all
+/// Every case. `all` are the names of all rules, `of_containers` of those that a container can be exempted from by itself.
+pub(crate) fn cases(all: Names, of_containers: Names) -> Vec<Case> {
+    let mut cases = annotations(all, of_containers);
+    cases.extend(containers());
+    cases.extend(weaker());
+    cases.extend(exemption_is_elsewhere());
+    cases
 }
 
-fn case(name: &'static str, old: Option<Value>, new: Value, demands: &'static [&'static str]) -> Case {
+fn case(name: &'static str, old: Option<Value>, new: Value, demands: Names) -> Case {
     Case { name, old, new, pin_images: false, demands }
 }
 
-fn annotations() -> Vec<Case> {
+fn annotations(all: Names, of_containers: Names) -> Vec<Case> {
     let exempt: [(&str, &str); 2] = [("exempt", "seccomp, capabilities"), ("exempt-reason", "old")];
     let plain = || Some(notes(&[]));
     let exempted = || Some(notes(&exempt));
@@ -103,8 +65,8 @@ fn annotations() -> Vec<Case> {
         case("nothing", None, notes(&[]), &[]),
         case("only a reason", None, notes(&[("exempt-reason", "x"), ("exempt-until", "2999-01-01")]), &[]),
         case("new object", None, notes(&exempt), &["seccomp", "capabilities"]),
-        case("new object, all", None, notes(&[("exempt", " all ")]), ALL),
-        case("new object, all of one container", None, notes(&[("app.exempt", "all")]), OF_CONTAINERS),
+        case("new object, all", None, notes(&[("exempt", " all ")]), all),
+        case("new object, all of one container", None, notes(&[("app.exempt", "all")]), of_containers),
         case(
             "new object, a rule about the whole pod, of one container",
             None,

@@ -30,9 +30,25 @@ use cel::any;
 use exempt::Terms;
 use program::Program;
 
-/// The rules that only report: no mutation repairs what they find.
-const REPORTING: [RuleId; 5] =
-    [RuleId::host_process, RuleId::host_path, RuleId::volume_types, RuleId::sysctls, RuleId::probe_host];
+/// The rules that are written in CEL here. Of the others no mutation repairs what they find, or nobody has written it yet.
+const WRITTEN: [RuleId; 16] = [
+    RuleId::privileged,
+    RuleId::host_namespaces,
+    RuleId::host_ports,
+    RuleId::run_as_non_root,
+    RuleId::capabilities,
+    RuleId::privilege_escalation,
+    RuleId::seccomp,
+    RuleId::read_only_root_filesystem,
+    RuleId::service_account_token,
+    RuleId::resources,
+    RuleId::proc_mount,
+    RuleId::apparmor,
+    RuleId::selinux,
+    RuleId::unprivileged_ports,
+    RuleId::user_namespace,
+    RuleId::service_links,
+];
 
 /// Namespaces that are never hardened: as in the webhook's registration.
 const LEFT_OUT: [&str; 2] = ["kube-system", "pod-hardener"];
@@ -55,9 +71,9 @@ pub fn applied(policy: &Policy) -> RuleSet {
     let unknown = |rule: RuleId| match rule {
         RuleId::run_as_non_root => policy.rules.run_as_non_root.strategy == Strategy::NamespaceRange,
         RuleId::service_account_token => policy.rules.service_account_token.scope == Scope::UnboundAccounts,
-        _ => REPORTING.contains(&rule),
+        _ => false,
     };
-    let rules = RuleId::ALL.iter().copied();
+    let rules = WRITTEN.into_iter();
     rules.filter(|rule| policy.mode(*rule).is_in_force() && !unknown(*rule)).collect()
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn record(name: &str) -> Record {
         "request": {
             "uid": "u", "operation": "CREATE", "namespace": "shop", "name": name,
             "resource": {"group": "", "version": "v1", "resource": "pods"},
-            "object": {"metadata": {"name": name}, "spec": {"containers": [{"name": "a", "image": "a"}]}},
+            "object": {"metadata": {"name": name}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}},
         },
     });
     let body = review.to_string();

@@ -140,12 +140,16 @@ fn demanded(answer: &Answer) -> Vec<&'static str> {
 }
 
 async fn agreement(fixture: Arc<Fixture>) {
+    let names = |rules: &[RuleId]| &*rules.iter().map(|rule| rule.as_str()).collect::<Vec<_>>().leak();
+    let of_containers: Vec<RuleId> =
+        RuleId::ALL.iter().copied().filter(|rule| !rule.meta().pod_wide).collect();
+    let (all, of_containers) = (names(RuleId::ALL), names(&of_containers));
     for (value, pin_images) in [("plain", false), ("pinned", true)] {
         with_check(&fixture, value, &Settings { pin_images, ..Settings::default() }, async |namespace| {
             let refused = namespace.seen_by(&fixture, REFUSED).api;
             let deployments = collection(namespace, "apps/v1", "deployments");
             let mut wrong = Vec::new();
-            for case in cases().into_iter().filter(|case| case.pin_images == pin_images) {
+            for case in cases(all, of_containers).into_iter().filter(|case| case.pin_images == pin_images) {
                 let deployment = |template: &Value| object("apps/v1", "Deployment", "case", template);
                 let answer = match &case.old {
                     None => {

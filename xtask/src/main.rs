@@ -25,6 +25,7 @@ mod images;
 mod licences;
 mod monitoring;
 mod node;
+mod one_more_rule;
 mod packages;
 mod prometheus;
 mod run;

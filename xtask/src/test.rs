@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::assets::{self, Release};
-use crate::{browser, node, run};
+use crate::{browser, node, one_more_rule, run};
 
 /// The line with which libtest, and runners like it, end.
 const CLOSING_LINE: &str = "test result:";
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         results.push(end_to_end(release, args)?);
     }
     results.push(on_a_node(args)?);
+    results.push(with_one_more_rule(args)?);
     run::announce("what the test runners said");
     for step in &results {
         println!("{}:", step.name);
@@ -106,6 +107,17 @@ fn on_a_node(args: &[String]) -> Result<Step> {
     let mut command = on_node(node::archives_to_test()?)?;
     command.args(args);
     let (passed, closing_lines) = run::watch(&mut command, CLOSING_LINE)?;
+    Ok(Step { name, passed, closing_lines })
+}
+
+/// That a rule takes no more than CONTRIBUTING.md says.
+fn with_one_more_rule(args: &[String]) -> Result<Step> {
+    let name = "unit and golden tests with one more rule".to_owned();
+    run::announce(&name);
+    if !args.is_empty() && !args.iter().any(|arg| one_more_rule::NAME.contains(arg.as_str())) {
+        return Ok(Step { name, passed: true, closing_lines: vec!["no test has such a name".to_owned()] });
+    }
+    let (passed, closing_lines) = one_more_rule::run(CLOSING_LINE)?;
     Ok(Step { name, passed, closing_lines })
 }
 
