@@ -4,7 +4,7 @@
 mod mount_path;
 mod volume_name;
 
-pub use mount_path::{is_within, normalize};
+pub use mount_path::{is_within, normalize, real};
 pub use volume_name::{copier_name, volume_name};
 
 use std::borrow::Cow;

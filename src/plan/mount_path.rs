@@ -32,9 +32,33 @@ pub fn is_within(path: &str, root: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || root.ends_with('/'))
 }
 
+/// What is a link in the images of every distribution, and where it leads.
+const LINKS: [(&str, &str); 2] = [("/var/run", "/run"), ("/var/lock", "/run/lock")];
+
+/// Where a normalised path really is: what is mounted on `/var/run/app` is on `/run/app`.
+#[must_use]
+pub fn real(path: &str) -> Cow<'_, str> {
+    let link = LINKS.iter().find(|(link, _)| is_within(path, link));
+    link.map_or(Cow::Borrowed(path), |(link, target)| Cow::Owned(format!("{target}{}", &path[link.len()..])))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_of_every_image_are_followed() {
+        for (path, there) in [
+            ("/var/run", "/run"),
+            ("/var/run/app", "/run/app"),
+            ("/var/lock/app", "/run/lock/app"),
+            ("/var/running", "/var/running"),
+            ("/run/app", "/run/app"),
+            ("/", "/"),
+        ] {
+            assert_eq!(real(path), there, "{path}");
+        }
+    }
 
     #[test]
     fn every_spelling_is_one_path() {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desk, Meta, Mode, Note, Place, Source};
 use crate::copy_up::SUB_PATH;
-use crate::plan::{Copied, EmptyDir, Mount, is_within, normalize, volume_name};
+use crate::plan::{Copied, EmptyDir, Mount, is_within, normalize, real, volume_name};
 use crate::profiles::{Content, Medium, WritablePath};
-use crate::view::ContainerType;
+use crate::view::{ContainerType, VolumeMount};
 pub(crate) use content::{COPIER, CopyUser, Obstacle, is_copier, settle};
 
 /// Documentation and presets.
@@ -175,11 +175,12 @@ fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: u
         from_policy.iter().map(|path| usual(path)).chain(of_image).chain(asked)
     {
         let path = normalize(path);
-        if let Some(known) = directories.iter_mut().find(|other| other.path == path) {
+        if let Some(known) = directories.iter_mut().find(|other| real(&other.path) == real(&path)) {
             if filled {
                 *known = Directory { path, size_limit, in_memory, filled };
             }
         } else if !is_taken(desk, number, &path) {
+            let path = beside_mounts(desk, number, path);
             directories.push(Directory { path, size_limit, in_memory, filled });
         }
     }
@@ -208,7 +209,18 @@ fn is_taken(desk: &Desk<'_, '_>, number: usize, path: &str) -> bool {
     let view = desk.subject.slots[number].view;
     let mounts = view.mounts().iter().map(|mount| &mount.mount_path);
     let devices = view.devices().iter().map(|device| &device.device_path);
-    mounts.chain(devices).any(|taken| is_within(path, &normalize(taken)))
+    mounts.chain(devices).any(|taken| is_within(&real(path), &real(&normalize(taken))))
+}
+
+/// The path, or where it really is if one of the author's mounts is below that: runtimes mount what has fewer parts first,
+/// and ours on `/var/run` would hide theirs on `/run/app`.
+fn beside_mounts<'v>(desk: &Desk<'v, '_>, number: usize, path: Cow<'v, str>) -> Cow<'v, str> {
+    let there = real(&path);
+    let is_below = |mount: &VolumeMount<'_>| is_within(&real(&normalize(&mount.mount_path)), &there);
+    if there == path || !desk.subject.slots[number].view.mounts().iter().any(is_below) {
+        return path;
+    }
+    Cow::Owned(there.into_owned())
 }
 
 /// Names of volumes, and names that mounts refer to: a StatefulSet's claims become volumes only in its pods.
@@ -274,11 +286,11 @@ fn targets_empty_dir(desk: &Desk<'_, '_>, number: usize, path: &str) -> Option<S
     let name = subject.slots[number].view.target_container_name.as_deref()?;
     let target = subject.slots.iter().position(|slot| slot.view.name.as_str() == name)?;
     let planned = &desk.plan.containers[target].mounts_added;
-    if let Some(mount) = planned.iter().find(|mount| mount.path == path) {
+    if let Some(mount) = planned.iter().find(|mount| real(&mount.path) == real(path)) {
         return Some(mount.volume.clone().into_owned());
     }
     let mounts = subject.slots[target].view.mounts();
-    let mount = mounts.iter().find(|mount| normalize(&mount.mount_path) == path)?;
+    let mount = mounts.iter().find(|mount| real(&normalize(&mount.mount_path)) == real(path))?;
     // An ephemeral container may have no subPath: it would see more of the volume than its target does.
     if mount.sub_path.is_some() || mount.sub_path_expr.is_some() {
         return None;

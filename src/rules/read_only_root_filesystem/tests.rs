@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::rules::Mode::{Default, Enforce, Observe};
 use crate::rules::RuleId;
 use crate::rules::RuleResult::{Injected, Observed, Replaced};
-use crate::rules::testing::{Case, table, table_of_pods};
+use crate::rules::testing::{Case, hardened, table, table_of_pods};
 
 const A: &str = "/spec/containers/0/securityContext";
 const MOUNTS: &str = "/spec/containers/0/volumeMounts";
@@ -86,4 +86,35 @@ fn writable_paths_by_annotation() {
             spec: pod("/run", json!({"containers": [{"name": "a", "securityContext": {"readOnlyRootFilesystem": true}}]})),
             expect: &[(MOUNTS, json!([{"name": "run-a", "mountPath": "/run"}]))] },
     ]);
+}
+
+/// What a pod's first container has mounted in the end, by path.
+fn mounted(image: &str, paths: &str, mounts: &[&str]) -> Vec<String> {
+    let mounts: Vec<Value> = mounts.iter().map(|path| json!({"name": "own", "mountPath": path})).collect();
+    let pod = json!({"metadata": {"annotations": {"pod-hardener.dev/writable-paths": paths}}, "spec": {
+        "volumes": [{"name": "own", "emptyDir": {}}],
+        "containers": [{"name": "a", "image": image, "volumeMounts": mounts}]}});
+    let pod = hardened(RuleId::read_only_root_filesystem, Default, &pod);
+    let mounts = pod["spec"]["containers"][0]["volumeMounts"].as_array().cloned().unwrap_or_default();
+    mounts.iter().map(|mount| mount["mountPath"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// `/var/run` is `/run`, and `/var/lock` is `/run/lock`, in every image that we know.
+#[test]
+fn nothing_is_mounted_over_what_the_author_mounts_behind_a_link() {
+    for (paths, own, expected) in [
+        ("/var/run/app", &["/run/app"][..], &["/run/app", "/tmp"][..]),
+        ("/var/run/app", &["/run"], &["/run", "/tmp"]),
+        ("/run/app", &["/var/run/app"], &["/var/run/app", "/tmp"]),
+        ("/var/lock/app", &["/run/lock"], &["/run/lock", "/tmp"]),
+        ("/run, /var/run", &[], &["/tmp", "/run"]),
+        ("/var/run", &[], &["/tmp", "/var/run"]),
+        ("/var/run", &["/run/app"], &["/run/app", "/tmp", "/run"]),
+    ] {
+        assert_eq!(mounted("app:1", paths, own), expected, "{paths} {own:?}");
+    }
+    for (image, own) in [("postgres:16", "/run/postgresql"), ("mysql:8", "/run/mysqld"), ("wordpress:6", "/run/lock/apache2")] {
+        let mounts = mounted(image, "/x", &[own]);
+        assert!(mounts.iter().all(|path| !path.ends_with(own) || path == own), "{image}: {mounts:?}");
+    }
 }
