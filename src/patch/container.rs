@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::pod::{SECCOMP, remove_selinux};
+use super::pod::{RUNTIME_DEFAULT, remove_selinux};
 use super::{Field, PatchWriter, Value};
 use crate::plan::{ContainerEdits, ResourceEdits};
 use crate::subject::{Slot, Subject};
@@ -44,6 +44,9 @@ fn write_security_context(
     ];
     let windows = [edits.windows_user.map(|user| ("runAsUserName", Value::Text(user)))];
     let has_windows = context.is_some_and(|context| context.windows_options.is_some());
+    // Of a profile that is replaced the type alone: who knows what else stands there.
+    let seccomp = [edits.seccomp.then_some(RUNTIME_DEFAULT)];
+    let has_seccomp = context.is_some_and(|context| context.seccomp_profile.is_some());
     let is_new = |fields: &[Field<'_>], exists: bool| !exists && fields.iter().any(Option::is_some);
 
     let fields = [
@@ -53,7 +56,7 @@ fn write_security_context(
         edits.run_as_non_root.map(|value| ("runAsNonRoot", Value::Bool(value))),
         edits.run_as_user.map(|value| ("runAsUser", Value::Int(value))),
         edits.run_as_group.map(|value| ("runAsGroup", Value::Int(value))),
-        edits.seccomp.then_some(("seccompProfile", SECCOMP)),
+        is_new(&seccomp, has_seccomp).then_some(("seccompProfile", Value::Map(&seccomp))),
         edits.proc_mount_default.then_some(("procMount", Value::Text("Default"))),
         is_new(&capabilities, own.is_some()).then_some(("capabilities", Value::Map(&capabilities))),
         is_new(&windows, has_windows).then_some(("windowsOptions", Value::Map(&windows))),
@@ -65,6 +68,9 @@ fn write_security_context(
     }
     if appends {
         writer.add(&[base, PATH, "/capabilities/drop/-"], &Value::Text("ALL"));
+    }
+    if has_seccomp {
+        writer.merge([base, "/securityContext/seccompProfile"], true, &seccomp);
     }
     if has_windows {
         writer.merge([base, "/securityContext/windowsOptions"], true, &windows);

@@ -6,7 +6,9 @@ use crate::rules::unprivileged_ports;
 use crate::subject::Subject;
 
 /// `{"type": "RuntimeDefault"}`
-pub(super) const SECCOMP: Value<'static> = Value::Map(&[Some(("type", Value::Text("RuntimeDefault")))]);
+/// A field of a seccomp profile.
+pub(super) const RUNTIME_DEFAULT: (&str, Value<'static>) = ("type", Value::Text("RuntimeDefault"));
+pub(super) const SECCOMP: Value<'static> = Value::Map(&[Some(RUNTIME_DEFAULT)]);
 
 pub(super) fn write(writer: &mut PatchWriter, subject: &Subject<'_, '_>, edits: &PodEdits<'_>) {
     write_flags(writer, edits);
@@ -43,16 +45,21 @@ fn write_security_context(writer: &mut PatchWriter, subject: &Subject<'_, '_>, e
     let has_sysctls = context.is_some_and(|context| context.sysctls.is_some());
     let keeps_policy = context.is_some_and(|context| context.fs_group_change_policy.is_some());
     let sets_policy = edits.fs_group.is_some() && !keeps_policy;
+    let has_seccomp = context.is_some_and(|context| context.seccomp_profile.is_some());
     let fields = [
         edits.run_as_non_root.map(|value| ("runAsNonRoot", Value::Bool(value))),
         edits.run_as_user.map(|value| ("runAsUser", Value::Int(value))),
         edits.run_as_group.map(|value| ("runAsGroup", Value::Int(value))),
         edits.fs_group.map(|value| ("fsGroup", Value::Int(value))),
         sets_policy.then_some(("fsGroupChangePolicy", Value::Text("OnRootMismatch"))),
-        edits.seccomp.then_some(("seccompProfile", SECCOMP)),
+        (edits.seccomp && !has_seccomp).then_some(("seccompProfile", SECCOMP)),
         (edits.unprivileged_ports && !has_sysctls).then_some(("sysctls", Value::List(&sysctls))),
     ];
     writer.merge([PATH, ""], context.is_some(), &fields);
+    if edits.seccomp && has_seccomp {
+        // The type alone: who knows what else stands there.
+        writer.merge([PATH, "/seccompProfile"], true, &[Some(RUNTIME_DEFAULT)]);
+    }
     if edits.unprivileged_ports && has_sysctls {
         writer.add(&[PATH, "/sysctls/-"], &sysctl);
     }

@@ -142,6 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_knows_stays_in_a_replaced_profile() {
+        let profile = json!({"type": "Unconfined", "future": {"keep": 1}});
+        let context = json!({"seccompProfile": profile});
+        let kept = json!({"type": "RuntimeDefault", "future": {"keep": 1}});
+        table(RuleId::seccomp, &[
+            Case { name: "at the pod", mode: Enforce, results: &[Replaced],
+                spec: json!({"securityContext": context, "containers": [{"name": "a"}]}),
+                expect: &[("/spec/securityContext/seccompProfile", kept.clone())] },
+            Case { name: "at a container", mode: Enforce, results: &[Replaced],
+                spec: json!({"containers": [{"name": "a", "securityContext": context}]}),
+                expect: &[("/spec/containers/0/securityContext/seccompProfile", kept)] },
+        ]);
+    }
+
+    #[test]
     fn table_of_cases() {
         table(RuleId::seccomp, &[
             Case { name: "unset", mode: Default, results: &[Injected, Injected],
