@@ -211,6 +211,8 @@ labels! {
         ClientCa = "client-ca",
         /// It is over, and the one in use is not.
         Expired = "expired",
+        /// Its time has not come, and the one in use is good.
+        NotYetValid = "not-yet-valid",
         /// TLS refuses it otherwise.
         Tls = "tls",
     }

@@ -30,8 +30,17 @@ impl Authority {
     }
 
     pub(crate) fn pair_until(&self, name: &str, not_after: time::OffsetDateTime) -> Pair {
+        self.pair_between(name, time::OffsetDateTime::now_utc() - time::Duration::days(300), not_after)
+    }
+
+    pub(crate) fn pair_between(
+        &self,
+        name: &str,
+        not_before: time::OffsetDateTime,
+        not_after: time::OffsetDateTime,
+    ) -> Pair {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.not_after = not_after;
+        (params.not_before, params.not_after) = (not_before, not_after);
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
         Pair { cert, key: key.serialize_pem() }

@@ -108,6 +108,9 @@ async fn the_last_good_pair_is_kept() {
     let expired = authority.pair_until("localhost", OffsetDateTime::now_utc() - Duration::days(1));
     write(folder.path(), &expired);
     fails(&server, "expired").await;
+    let begins = OffsetDateTime::now_utc() + Duration::days(1);
+    write(folder.path(), &authority.pair_between("localhost", begins, begins + Duration::days(1)));
+    fails(&server, "not-yet-valid").await;
     assert_eq!(shown(&server, &authority.pem).await, der(&first));
     write(folder.path(), &second);
     shows(&server, &authority.pem, &second).await;

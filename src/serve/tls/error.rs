@@ -33,6 +33,9 @@ pub enum CertificateError {
     /// It is over, and the one in use is not.
     #[error("the new certificate has expired already")]
     Expired,
+    /// Its time has not come, and the one in use is good.
+    #[error("the new certificate is not valid yet")]
+    NotYetValid,
     /// TLS refuses it otherwise.
     #[error("TLS: {0}")]
     Tls(#[source] rustls::Error),
@@ -52,6 +55,7 @@ impl CertificateError {
             Self::Mismatch => CertificateFailure::Mismatch,
             Self::ClientCa(_) => CertificateFailure::ClientCa,
             Self::Expired => CertificateFailure::Expired,
+            Self::NotYetValid => CertificateFailure::NotYetValid,
             Self::Tls(_) | Self::Make(_) => CertificateFailure::Tls,
         }
     }

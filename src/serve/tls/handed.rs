@@ -28,7 +28,7 @@ impl Handed {
         if self.pem.as_ref() == Some(&pem) {
             return Ok(false);
         }
-        let Loaded { config, expires } = Loaded::new(&pem)?;
+        let Loaded { config, expires, .. } = Loaded::new(&pem)?;
         self.current.store(config);
         self.metrics.certificate_expires(expires);
         self.pem = Some(pem);

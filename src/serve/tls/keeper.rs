@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kube::Client;
+use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 
 use super::{Current, Files, Handed, Loaded, Rotation, ephemeral};
@@ -52,7 +53,15 @@ impl Beginning {
             }
             None => return Err(ServeError::NoCertificate(settings.listen)),
         };
-        let Loaded { config, expires } = Loaded::new(&pem)?;
+        let Loaded { config, begins, expires } = Loaded::new(&pem)?;
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        if !(begins..expires).contains(&now) {
+            tracing::warn!(
+                begins,
+                expires,
+                "the certificate is not valid now: the API server will not trust it"
+            );
+        }
         metrics.certificate_expires(expires);
         let current: Current = Arc::new(ArcSwap::new(config));
         let keeper = files.map_or(Keeper::Nobody, |files| {

@@ -32,6 +32,8 @@ impl fmt::Debug for Pem {
 #[derive(Debug)]
 pub(in crate::serve) struct Loaded {
     pub(in crate::serve) config: Arc<ServerConfig>,
+    /// When the certificate begins to be valid, in seconds since 1970.
+    pub(in crate::serve) begins: i64,
     /// When the certificate expires, in seconds since 1970.
     pub(in crate::serve) expires: i64,
 }
@@ -40,8 +42,8 @@ impl Loaded {
     /// Checks that the parts are what they should be and belong together.
     pub(in crate::serve) fn new(pem: &Pem) -> Result<Self, CertificateError> {
         let chain = certificates(&pem.cert).map_err(CertificateError::Certificate)?;
-        let expires = chain.first().ok_or_else(|| CertificateError::Certificate("empty".to_owned()));
-        let expires = expires.and_then(|leaf| expiry(leaf))?;
+        let leaf = chain.first().ok_or_else(|| CertificateError::Certificate("empty".to_owned()))?;
+        let (begins, expires) = validity(leaf)?;
         let key = PrivateKeyDer::from_pem_slice(&pem.key)
             .map_err(|error| CertificateError::Key(error.to_string()))?;
         let provider = Arc::new(ring::default_provider());
@@ -60,7 +62,7 @@ impl Loaded {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Tickets die with their configuration: a session never outlives the client CA that it was checked by.
         config.ticketer = ring::Ticketer::new().map_err(CertificateError::Tls)?;
-        Ok(Self { config: Arc::new(config), expires })
+        Ok(Self { config: Arc::new(config), begins, expires })
     }
 }
 
@@ -71,10 +73,10 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     if chain.is_empty() { Err("there is none in it".to_owned()) } else { Ok(chain) }
 }
 
-fn expiry(leaf: &CertificateDer<'_>) -> Result<i64, CertificateError> {
+fn validity(leaf: &CertificateDer<'_>) -> Result<(i64, i64), CertificateError> {
     let (_, leaf) = x509_parser::parse_x509_certificate(leaf)
         .map_err(|error| CertificateError::Certificate(error.to_string()))?;
-    Ok(leaf.validity().not_after.timestamp())
+    Ok((leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp()))
 }
 
 fn client_verifier(

@@ -70,6 +70,9 @@ impl Rotation {
         if loaded.expires <= now && self.expires > now {
             return Err(CertificateError::Expired);
         }
+        if loaded.begins > now && self.expires > now {
+            return Err(CertificateError::NotYetValid);
+        }
         self.current.store(loaded.config);
         self.expires = loaded.expires;
         self.metrics.certificate_expires(loaded.expires);
