@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::input::{self, Input};
 use super::output::{Format, Sink};
-use super::{Exit, profiles, say};
+use super::{Exit, profiles, read_enough, say};
 
 const HELP: &str = "\
 Pods are found in Pod, PodTemplate, Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet, Job and
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<Exit> {
             Err(error) => run.fail(&error),
         }
     }
-    sink.finish()?;
+    read_enough(sink.finish())?;
     Ok(match run {
         Run { failed: true, .. } => Exit::Unreadable,
         Run { changed: true, .. } if args.check => Exit::WouldChange,
@@ -158,7 +158,7 @@ impl Run<'_> {
         if !self.args.quiet {
             warn(name, manifest, &outcomes);
         }
-        sink.write(&Hardened { name, manifest, outcomes: &outcomes })
+        read_enough(sink.write(&Hardened { name, manifest, outcomes: &outcomes }))
     }
 }
 

@@ -130,10 +130,20 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// The same where the exit code says what was found: it does so whether or not anybody read to the end.
+fn read_enough(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "pod-hardener", &mut script);
-    io::stdout().lock().write_all(&script)?;
+    let mut script = String::from_utf8(script)?;
+    if shell == clap_complete::Shell::Bash {
+        // It takes the hyphen in our name for a step to a subcommand, in one of the two places where it writes the name.
+        script = script.replace("pod__subcmd__hardener", "pod__hardener");
+    }
+    io::stdout().lock().write_all(script.as_bytes())?;
     Ok(Exit::Done)
 }
 

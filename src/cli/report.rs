@@ -15,7 +15,7 @@ use pod_hardener::report::{Report, write};
 use time::OffsetDateTime;
 
 use super::cluster::Cluster;
-use super::{Exit, say};
+use super::{Exit, read_enough, say};
 
 const HELP: &str = "\
 Without paths the cluster is read, as the current context of the kubeconfig says: its namespace, unless -n or -A
@@ -140,7 +140,7 @@ pub(super) fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<Exit> {
     } else {
         files::report(args, named, now)
     };
-    print(&made.report, args.output)?;
+    read_enough(print(&made.report, args.output))?;
     Ok(match made {
         Made { complete: false, .. } => Exit::Unreadable,
         Made { report, .. } if args.check && report.changes() => Exit::WouldChange,

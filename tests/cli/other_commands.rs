@@ -1,5 +1,8 @@
 //! `explain`, `policy`, `completions`, help.
 
+use std::process::{Command, Stdio};
+
+use pod_hardener::rules::RuleId;
 use serde_json::Value;
 
 use crate::support::{Files, POD, harden, run};
@@ -7,7 +10,7 @@ use crate::support::{Files, POD, harden, run};
 #[test]
 fn explain_lists_and_explains_every_rule() {
     let list = run(&["explain"]);
-    assert_eq!((list.code, list.stdout.lines().count()), (0, 21));
+    assert_eq!((list.code, list.stdout.lines().count()), (0, RuleId::ALL.len()));
     for line in list.stdout.lines() {
         let rule = line.split_whitespace().next().expect("a name");
         let page = run(&["explain", rule]);
@@ -148,7 +151,7 @@ fn the_schema_knows_every_rule() {
     assert_eq!(schema["title"], "HardeningPolicy");
     assert!(schema["$id"].as_str().is_some_and(|id| id.starts_with("https://")));
     let rules = schema["$defs"]["Rules"]["properties"].as_object().expect("rules");
-    assert_eq!(rules.len(), 21);
+    assert_eq!(rules.len(), RuleId::ALL.len());
     assert_eq!(schema["properties"]["kind"]["const"], "HardeningPolicy");
 }
 
@@ -168,4 +171,55 @@ fn help_version_and_completions() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&["completions", shell]).stdout.contains("harden"), "{shell}");
     }
+}
+
+/// What bash offers after these words.
+fn offered(words: &[&str]) -> String {
+    let files = Files::new(&[("completion", &run(&["completions", "bash"]).stdout)]);
+    let (last, before) = words.split_last().expect("a word");
+    let script = format!(
+        "source {}; COMP_WORDS=({}); COMP_CWORD={}; _pod__hardener pod-hardener '{last}' '{}'; echo \"${{COMPREPLY[*]}}\"",
+        files.path("completion"),
+        words.join(" "),
+        words.len() - 1,
+        before.last().expect("a word before"),
+    );
+    let output = Command::new("bash").args(["--norc", "-c", &script]).output().expect("bash");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn bash_completes_what_follows_a_subcommand() {
+    for (words, expected) in [
+        (&["pod-hardener", "har"][..], "harden"),
+        (&["pod-hardener", "harden", "--po"], "--policy"),
+        (&["pod-hardener", "policy", "val"], "validate"),
+    ] {
+        assert!(
+            offered(words).split_whitespace().any(|word| word == expected),
+            "{words:?}: {}",
+            offered(words)
+        );
+    }
+}
+
+/// `| head -1`: what was found counts, however much of it was read.
+#[test]
+fn the_exit_code_does_not_depend_on_who_reads() {
+    let many = vec![POD; 300].join("---\n");
+    let files = Files::new(&[("many.yaml", &many), ("broken.yaml", "a: [")]);
+    let code = |arguments: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pod-hardener"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("our program");
+        drop(child.stdout.take());
+        child.wait().expect("its end").code()
+    };
+    assert_eq!(code(&["harden", "-q", "--check", &files.path("many.yaml")]), Some(1));
+    assert_eq!(code(&["harden", "-q", &files.path("many.yaml"), &files.path("broken.yaml")]), Some(3));
+    assert_eq!(code(&["harden", "-q", &files.path("many.yaml")]), Some(0));
+    assert_eq!(code(&["report", "--check", "-o", "json", &files.path("many.yaml")]), Some(1));
 }
