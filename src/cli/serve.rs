@@ -20,7 +20,7 @@ Exit codes:
   0  shut down in order
   1  a second signal cut the shutdown short
   2  the flags, the settings or the policy are wrong
-  3  a certificate cannot be used, or an address not be listened on";
+  3  a certificate cannot be used, an address not be listened on, or the cluster not be found";
 
 /// Show the settings of the webhook.
 #[derive(Debug, clap::Subcommand)]

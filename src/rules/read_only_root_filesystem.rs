@@ -223,12 +223,15 @@ fn beside_mounts<'v>(desk: &Desk<'v, '_>, number: usize, path: Cow<'v, str>) -> 
     Cow::Owned(there.into_owned())
 }
 
-/// Names of volumes, and names that mounts refer to: a StatefulSet's claims become volumes only in its pods.
+/// Names of volumes, and names that mounts and devices refer to: a StatefulSet's claims become volumes only in its pods.
 fn is_name_taken(desk: &Desk<'_, '_>, name: &str) -> bool {
     desk.subject.spec.volumes().iter().any(|volume| volume.name == *name)
         || desk.plan.pod.volumes_added.iter().any(|volume| volume.name == name)
         || desk.plan.pod.images_added.iter().any(|volume| volume.name == name)
-        || desk.subject.slots.iter().any(|slot| slot.view.mounts().iter().any(|mount| mount.name == *name))
+        || desk.subject.slots.iter().any(|slot| {
+            slot.view.mounts().iter().any(|mount| mount.name == *name)
+                || slot.view.devices().iter().any(|device| device.name == *name)
+        })
 }
 
 /// What a copier has to do with it, if anything.

@@ -209,6 +209,9 @@ pub struct VolumeMount<'a> {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeDevice<'a> {
+    /// The volume's name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
     /// Where the device appears.
     #[serde(borrow, default)]
     pub device_path: Text<'a>,

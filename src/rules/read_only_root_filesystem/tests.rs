@@ -118,3 +118,13 @@ fn nothing_is_mounted_over_what_the_author_mounts_behind_a_link() {
         assert!(mounts.iter().all(|path| !path.ends_with(own) || path == own), "{image}: {mounts:?}");
     }
 }
+
+/// Of a StatefulSet: the API server refuses a mount and a device of one name.
+#[test]
+fn a_claim_that_is_a_device_has_its_name_to_itself() {
+    let device = json!([{"name": "tmp-a", "devicePath": "/dev/xvda"}]);
+    let pod = json!({"spec": {"containers": [{"name": "a", "volumeDevices": device}]}});
+    let pod = hardened(RuleId::read_only_root_filesystem, Default, &pod);
+    let volumes = pod["spec"]["volumes"].as_array().expect("ours");
+    assert!(volumes.len() == 1 && volumes[0]["name"] != "tmp-a", "{pod}");
+}
