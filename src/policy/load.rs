@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use serde_saphyr::{DuplicateKeyPolicy, Error};
 
 use super::validate::validate;
-use super::{API_VERSION, HardeningPolicy, KIND, Policy, PolicyError, PolicySet, Source};
+use super::{API_VERSION, HardeningPolicy, KIND, Policy, PolicyError, PolicySet, Source, place};
 use crate::nearest::nearest;
 
 /// Loads what `--policy` names: a preset, or a file or folder with one or more policies.
@@ -27,15 +27,30 @@ pub fn parse(source: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
         return Err(invalid(format!("holds no {KIND}")));
     }
     let mut policies: Vec<Policy> = Vec::with_capacity(documents.len());
-    for document in documents {
+    for (number, document) in documents.into_iter().enumerate() {
         let name = document.metadata.name.clone();
+        let wrong = |field: &str, message: String| PolicyError::Invalid {
+            place: place(source, text, number, field),
+            message: format!("policy \"{name}\"{message}"),
+        };
         if policies.iter().any(|policy| policy.name == name) {
-            return Err(invalid(format!("policy \"{name}\" is there twice")));
+            return Err(wrong("metadata.name", " is there twice".to_owned()));
         }
-        validate(&document).map_err(|message| invalid(format!("policy \"{name}\": {message}")))?;
+        validate(&document).map_err(|message| wrong(field_of(&message), format!(": {message}")))?;
         policies.push(Policy::resolve(document));
     }
     Ok(policies)
+}
+
+/// The field with which a message of [`validate`] begins.
+fn field_of(message: &str) -> &str {
+    message.split([' ', ':']).next().unwrap_or_default()
+}
+
+/// File, line and column of a field; the file alone where the field is not written.
+fn place(source: &str, text: &str, number: usize, field: &str) -> String {
+    let found = place::of_field(text, number, field);
+    found.map_or_else(|| source.to_owned(), |(line, column)| format!("{source}:{line}:{column}"))
 }
 
 /// The documents in a file, of whatever kind is read; `source` names it in errors.
@@ -128,6 +143,34 @@ mod tests {
 
     fn error(spec: &str) -> String {
         parse("p.yaml", &format!("{HEAD}{spec}")).expect_err("is wrong").to_string()
+    }
+
+    #[test]
+    fn bad_values_are_said_with_their_line() {
+        for (spec, expected) in [
+            (
+                "spec:\n  rules:\n    read-only-root-filesystem:\n      sizeLimit: 1Gg\n",
+                "p.yaml:8:7: policy \"p\": spec.rules.read-only-root-filesystem.sizeLimit `1Gg` is no quantity",
+            ),
+            (
+                "spec: {rules: {run-as-non-root: {runAsUser: 0}}}\n",
+                "p.yaml:5:34: policy \"p\": spec.rules.run-as-non-root.runAsUser must be from 1 to 2147483647",
+            ),
+            (
+                "spec:\n  rules:\n    resources:\n      containers:\n        requests: {cpu: 2}\n        limits: {cpu: 1}\n",
+                "p.yaml:9:20: policy \"p\": spec.rules.resources.containers.requests.cpu `2` is above limits.cpu `1`",
+            ),
+            (
+                "spec:\n  rules:\n    read-only-root-filesystem:\n      writablePaths: [/etc]\n",
+                "p.yaml:8:7: policy \"p\": spec.rules.read-only-root-filesystem.writablePaths: \"/etc\" is not a place for a writable directory",
+            ),
+            (
+                "---\napiVersion: pod-hardener.dev/v1alpha1\nkind: Other\nmetadata:\n  name: q\n",
+                "p.yaml:7:1: policy \"q\": kind is `Other`, must be `HardeningPolicy`",
+            ),
+        ] {
+            assert_eq!(error(spec), expected, "{spec}");
+        }
     }
 
     #[test]

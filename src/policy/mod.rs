@@ -5,6 +5,7 @@ mod error;
 mod explain;
 mod in_force;
 mod load;
+mod place;
 mod preset;
 mod select;
 mod selector;

@@ -15,7 +15,7 @@ pub const MOST_KEYS: usize = 64;
 /// … and so many characters a text: the API server weighs what its checks could cost at most.
 pub const LONGEST_TEXT: usize = 512;
 
-/// What the types cannot say.
+/// What the types cannot say. The message begins with the field: by it the line is found.
 pub(super) fn validate(document: &HardeningPolicy) -> Result<(), String> {
     validate_head(&document.api_version, &document.kind, KIND, &document.metadata.name)?;
     let prefix = &document.spec.annotation_prefix;
