@@ -11,7 +11,7 @@ use super::{Desk, Meta, Mode, Note, Place, Source};
 use crate::copy_up::SUB_PATH;
 use crate::plan::{Copied, EmptyDir, Mount, is_within, normalize, real, volume_name};
 use crate::profiles::{Content, Medium, WritablePath};
-use crate::view::{ContainerType, VolumeMount};
+use crate::view::ContainerType;
 pub(crate) use content::{COPIER, CopyUser, Obstacle, is_copier, settle};
 
 /// Documentation and presets.
@@ -157,16 +157,17 @@ fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: u
     if is_copier(desk.subject, params, number) {
         return;
     }
-    let usual = |path: &'v str| (path, params.size_limit.as_str(), false, false);
+    let usual = |path: &'v str| (normalize(path), params.size_limit.as_str(), false, false);
     let from_policy: &'v [String] = if by_author { &[] } else { &params.writable_paths };
     let profile = desk.profile(number).filter(|_| !by_author);
     let of_image: &'v [WritablePath] =
         profile.and_then(|profile| profile.facts.writable_paths.as_deref()).unwrap_or_default();
     let copies = desk.stances.get(number).is_some_and(|stance| stance.copy_user.is_some());
-    let of_image = of_image.iter().map(|entry| {
+    let of_image = of_image.iter().filter(|entry| !is_taken_in_image(desk, number, &entry.path));
+    let of_image = of_image.map(|entry| {
         let size = entry.size.as_deref().unwrap_or(&params.size_limit);
         let filled = copies && entry.content == Content::Needed;
-        (entry.path.as_str(), size, entry.medium == Medium::Memory, filled)
+        (beside_mounts(desk, number, &entry.path), size, entry.medium == Medium::Memory, filled)
     });
     let asked = desk.tuning.writable_paths(number).map(usual);
     let mut directories: Vec<Directory<'v>> = Vec::new();
@@ -174,13 +175,11 @@ fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: u
     for (path, size_limit, in_memory, filled) in
         from_policy.iter().map(|path| usual(path)).chain(of_image).chain(asked)
     {
-        let path = normalize(path);
-        if let Some(known) = directories.iter_mut().find(|other| real(&other.path) == real(&path)) {
+        if let Some(known) = directories.iter_mut().find(|other| other.path == path) {
             if filled {
                 *known = Directory { path, size_limit, in_memory, filled };
             }
         } else if !is_taken(desk, number, &path) {
-            let path = beside_mounts(desk, number, path);
             directories.push(Directory { path, size_limit, in_memory, filled });
         }
     }
@@ -206,21 +205,28 @@ fn add_writable_paths<'v>(desk: &mut Desk<'v, '_>, params: &'v Params, number: u
 
 /// A path is taken by a mount or device on it or above it: a directory of that volume is its owner's.
 fn is_taken(desk: &Desk<'_, '_>, number: usize, path: &str) -> bool {
+    taken(desk, number).any(|taken| is_within(path, &taken))
+}
+
+/// The same of a path that an image's profile names: there it is known what is a link. Elsewhere the path counts as it is
+/// written, for the API server's own checks of what policy and annotations name.
+fn is_taken_in_image(desk: &Desk<'_, '_>, number: usize, path: &str) -> bool {
+    taken(desk, number).any(|taken| is_within(&real(path), &real(&taken)))
+}
+
+/// Where the author mounts something.
+fn taken<'d>(desk: &'d Desk<'_, '_>, number: usize) -> impl Iterator<Item = Cow<'d, str>> {
     let view = desk.subject.slots[number].view;
     let mounts = view.mounts().iter().map(|mount| &mount.mount_path);
     let devices = view.devices().iter().map(|device| &device.device_path);
-    mounts.chain(devices).any(|taken| is_within(&real(path), &real(&normalize(taken))))
+    mounts.chain(devices).map(|path| normalize(path))
 }
 
-/// The path, or where it really is if one of the author's mounts is below that: runtimes mount what has fewer parts first,
-/// and ours on `/var/run` would hide theirs on `/run/app`.
-fn beside_mounts<'v>(desk: &Desk<'v, '_>, number: usize, path: Cow<'v, str>) -> Cow<'v, str> {
-    let there = real(&path);
-    let is_below = |mount: &VolumeMount<'_>| is_within(&real(&normalize(&mount.mount_path)), &there);
-    if there == path || !desk.subject.slots[number].view.mounts().iter().any(is_below) {
-        return path;
-    }
-    Cow::Owned(there.into_owned())
+/// An image's path, or where it really is if one of the author's mounts is below that: runtimes mount what has fewer parts
+/// first, and ours on `/var/run` would hide theirs on `/run/app`.
+fn beside_mounts<'v>(desk: &Desk<'v, '_>, number: usize, path: &'v str) -> Cow<'v, str> {
+    let there = real(path);
+    if taken(desk, number).any(|taken| is_within(&real(&taken), &there)) { there } else { Cow::Borrowed(path) }
 }
 
 /// Names of volumes, and names that mounts and devices refer to: a StatefulSet's claims become volumes only in its pods.
@@ -289,11 +295,11 @@ fn targets_empty_dir(desk: &Desk<'_, '_>, number: usize, path: &str) -> Option<S
     let name = subject.slots[number].view.target_container_name.as_deref()?;
     let target = subject.slots.iter().position(|slot| slot.view.name.as_str() == name)?;
     let planned = &desk.plan.containers[target].mounts_added;
-    if let Some(mount) = planned.iter().find(|mount| real(&mount.path) == real(path)) {
+    if let Some(mount) = planned.iter().find(|mount| mount.path == path) {
         return Some(mount.volume.clone().into_owned());
     }
     let mounts = subject.slots[target].view.mounts();
-    let mount = mounts.iter().find(|mount| real(&normalize(&mount.mount_path)) == real(path))?;
+    let mount = mounts.iter().find(|mount| normalize(&mount.mount_path) == path)?;
     // An ephemeral container may have no subPath: it would see more of the volume than its target does.
     if mount.sub_path.is_some() || mount.sub_path_expr.is_some() {
         return None;

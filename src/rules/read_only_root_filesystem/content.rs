@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::{Desk, Params, is_name_taken, is_read_only, is_taken};
+use super::{Desk, Params, is_name_taken, is_read_only, is_taken_in_image};
 use crate::facts::ImageVolumes;
-use crate::plan::{Copied, Copier, ImageVolume, ResourceEdits, copier_name, normalize, volume_name};
+use crate::plan::{Copied, Copier, ImageVolume, ResourceEdits, copier_name, volume_name};
 use crate::policy::Policy;
 use crate::posture::{Posture, Stance};
 use crate::profiles::{Content, Profile};
@@ -92,7 +92,7 @@ fn hides_content(desk: &Desk<'_, '_>, number: usize) -> bool {
         desk.subject.slots[number].in_scope && !desk.exempts(RULE, number) && !desk.lowers(RULE, number);
     covered
         && !is_read_only(desk, number)
-        && needed(desk.profile(number)).any(|path| !is_taken(desk, number, &normalize(path)))
+        && needed(desk.profile(number)).any(|path| !is_taken_in_image(desk, number, path))
 }
 
 /// The directories of an image whose files must be there.
