@@ -223,8 +223,7 @@ impl<'v> Reading<'_, 'v> {
 
     /// The rules that an annotation can speak of: one container's not of those that are about the whole pod.
     fn reach(&self, entry: &Ours<'v>) -> RuleSet {
-        let for_one = entry.container.is_some();
-        RuleId::ALL.iter().copied().filter(|rule| !(for_one && rule.meta().pod_wide)).collect()
+        if entry.container.is_some() { RuleSet::of_containers() } else { RuleSet::all() }
     }
 
     /// The annotation beside an `exempt`, of the same container or else of the pod.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::annotation::{FS_GROUP, Ours, RUN_AS_GROUP, RUN_AS_USER, Refusal, RefusalReason, WRITABLE_PATHS};
 use crate::exemption::{excerpt, position};
-use crate::plan::{is_within, normalize};
+use crate::plan::{is_within, normalize, real};
 use crate::subject::Subject;
 
 /// The highest uid and gid that the API server takes.
@@ -135,10 +135,9 @@ pub fn check_path(path: &str) -> Result<(), String> {
         return Err(format!("\"{}\" goes up with \"..\": write the path itself", excerpt(path)));
     }
     let clean = normalize(path);
-    // /lib, /lib64, /libx32 …, and the same behind /run, which is /var/run.
+    // /lib, /lib64, /libx32 …
     let library = clean.split('/').nth(1).is_some_and(|first| first.starts_with("lib"));
-    let behind_run = format!("/var{clean}");
-    let forbidden = |root: &&str| is_within(&clean, root) || is_within(&behind_run, root);
+    let forbidden = |root: &&str| is_within(&real(&clean), &real(root));
     if clean == "/" || library || FORBIDDEN.iter().any(forbidden) {
         return Err(format!("\"{}\" is not a place for a writable directory", excerpt(path)));
     }

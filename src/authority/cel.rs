@@ -5,7 +5,7 @@
 
 use super::looks::{Look, looks};
 use super::policy::Settings;
-use super::{GROUP, controllers, scope};
+use super::{GROUP, controllers};
 use crate::annotation::{EXEMPTING, MIRROR};
 use crate::cel::{list, text};
 use crate::policy::POLICY_LABEL;
@@ -135,7 +135,7 @@ fn exemptions(notes: &str, prefix: &str) -> String {
         is_exempt = is_exempt(prefix),
         length = format!(".{prefix}/exempt").chars().count(),
         all = names(RuleSet::all()),
-        some = names(scope::container_rules()),
+        some = names(RuleSet::of_containers()),
         reason = beside("-reason"),
         until = beside("-until"),
     )

@@ -75,13 +75,8 @@ impl<'v> Scopes<'v> {
     }
 }
 
-/// The rules that an annotation of one container can speak of.
-pub(super) fn container_rules() -> RuleSet {
-    RuleId::ALL.iter().copied().filter(|rule| !rule.meta().pod_wide).collect()
-}
-
 fn rules(entry: &Ours<'_>) -> RuleSet {
-    let reach = if entry.container.is_some() { container_rules() } else { RuleSet::all() };
+    let reach = if entry.container.is_some() { RuleSet::of_containers() } else { RuleSet::all() };
     let names = entry.value.unwrap_or_default().split(',').map(str::trim);
     let named = names.fold(RuleSet::default(), |mut rules, name| {
         match RuleId::find(name) {

@@ -108,7 +108,6 @@ fn written(notes: &str, of_containers: bool) -> String {
         format!("k == {pods}")
     };
     let names = |rules: RuleSet| list(rules.iter().map(RuleId::as_str));
-    let of_one: RuleSet = RuleId::ALL.iter().copied().filter(|rule| !rule.meta().pod_wide).collect();
     let beside = |suffix: &str| {
         format!(
             "(k + '{suffix}' in {notes} ? [{notes}[k + '{suffix}']] : \
@@ -123,7 +122,7 @@ fn written(notes: &str, of_containers: bool) -> String {
         reason = beside("-reason"),
         until = lasts(&beside("-until")),
         all = names(RuleSet::all()),
-        some = names(of_one),
+        some = names(RuleSet::of_containers()),
     )
 }
 

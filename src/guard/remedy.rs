@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 use super::classify::SHARED;
 use super::{Cause, Help};
-use crate::plan::{is_within, normalize};
+use crate::plan::{is_within, normalize, real};
 use crate::policy::Policy;
 use crate::posture::Posture;
 use crate::profiles::{Content, MOST_PATHS, ProfileSpec, WritablePath};
@@ -140,8 +140,7 @@ fn parent(path: &str) -> &str {
 #[must_use]
 pub fn is_safe(directory: &str) -> bool {
     let clean = normalize(directory);
-    let behind_run = format!("/var{clean}");
-    let above_token = [&*clean, &*behind_run].iter().any(|path| is_within(TOKEN, path));
+    let above_token = is_within(TOKEN, &clean) || is_within(&real(TOKEN), &clean);
     *clean == *directory
         && !is_within(&clean, "/boot")
         && tuning::check_path(directory).is_ok()

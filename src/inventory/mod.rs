@@ -128,7 +128,7 @@ fn rules(value: &str, for_one: bool) -> RuleSet {
     let names = value.split(',').map(str::trim);
     let named: RuleSet = names.clone().filter_map(RuleId::find).collect();
     let all = if names.clone().any(|name| name == "all") { RuleSet::all() } else { named };
-    all.iter().filter(|rule| !(for_one && rule.meta().pod_wide)).collect()
+    if for_one { all.intersection(RuleSet::of_containers()) } else { all }
 }
 
 /// The names of rules, for people.

@@ -50,7 +50,7 @@ impl Terms<'_> {
     /// The rules from which the container `c` is exempted by annotations of its own: a list of names.
     pub(super) fn of_container(&self) -> String {
         let key = format!("c.name + {}", text(&format!(".{}/{EXEMPT}", self.policy.annotation_prefix)));
-        let rules = self.exemptible().iter().filter(|rule| !rule.meta().pod_wide).collect();
+        let rules = self.exemptible().intersection(RuleSet::of_containers());
         self.honoured(&key, rules)
     }
 

@@ -146,6 +146,12 @@ impl RuleSet {
         RuleId::ALL.iter().copied().collect()
     }
 
+    /// Those that one container can be exempted from: all but the rules about the pod as a whole.
+    #[must_use]
+    pub fn of_containers() -> Self {
+        RuleId::ALL.iter().copied().filter(|rule| !rule.meta().pod_wide).collect()
+    }
+
     /// Whether the rule is in the set.
     #[must_use]
     pub const fn contains(self, rule: RuleId) -> bool {

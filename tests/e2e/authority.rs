@@ -4,7 +4,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use pod_hardener::authority::policy::{Action, NAME, Settings, documents, in_force};
-use pod_hardener::rules::RuleId;
+use pod_hardener::rules::{RuleId, RuleSet};
 use serde_json::{Value, json};
 
 use crate::api::Answer;
@@ -140,10 +140,8 @@ fn demanded(answer: &Answer) -> Vec<&'static str> {
 }
 
 async fn agreement(fixture: Arc<Fixture>) {
-    let names = |rules: &[RuleId]| &*rules.iter().map(|rule| rule.as_str()).collect::<Vec<_>>().leak();
-    let of_containers: Vec<RuleId> =
-        RuleId::ALL.iter().copied().filter(|rule| !rule.meta().pod_wide).collect();
-    let (all, of_containers) = (names(RuleId::ALL), names(&of_containers));
+    let names = |rules: RuleSet| &*rules.iter().map(RuleId::as_str).collect::<Vec<_>>().leak();
+    let (all, of_containers) = (names(RuleSet::all()), names(RuleSet::of_containers()));
     for (value, pin_images) in [("plain", false), ("pinned", true)] {
         with_check(&fixture, value, &Settings { pin_images, ..Settings::default() }, async |namespace| {
             let refused = namespace.seen_by(&fixture, REFUSED).api;
