@@ -38,7 +38,7 @@ impl<'f> Facts<'f> {
 }
 
 /// Where a node mounts images as volumes; the least first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImageVolumes {
     /// Nowhere, or it is not known.
     #[default]
@@ -56,7 +56,7 @@ impl ImageVolumes {
 
 /// Which exemptions somebody with the right to it stands behind. It counts for exemptions under a policy that wants
 /// authority (`exemptions.authorization: rbac`), and for a policy that the pod's author chose.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Grants {
     /// All: files, where nobody can be asked, and pods whose template was checked.
     #[default]
@@ -82,7 +82,7 @@ impl Grants {
 }
 
 /// A namespace, as far as answers depend on it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Space {
     /// All its labels: policies select by them.
     pub labels: BTreeMap<Box<str>, Box<str>>,
@@ -95,7 +95,7 @@ pub struct Space {
 }
 
 /// What a LimitRange bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitScope {
     /// Each container, init containers too.
     Container,
@@ -104,7 +104,7 @@ pub enum LimitScope {
 }
 
 /// One of the resources that have defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitedResource {
     /// `cpu`
     Cpu,
@@ -130,7 +130,7 @@ impl LimitedResource {
 }
 
 /// One bound of one LimitRange; quantities as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limit {
     /// Of what.
     pub scope: LimitScope,
@@ -145,7 +145,7 @@ pub struct Limit {
 }
 
 /// What the ResourceQuotas of a namespace count that a default of ours could use up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Quota {
     /// Requests of each [`LimitedResource`].
     pub requests: [bool; LimitedResource::ALL.len()],
@@ -169,7 +169,7 @@ impl Quota {
 }
 
 /// A service account, as far as answers depend on it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Account {
     /// Whether a RoleBinding or ClusterRoleBinding reaches it, those of discovery roles left out.
     pub bound: bool,

@@ -8,11 +8,39 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 const TOKEN_VOLUME: &str = "kube-api-access-x7k2p";
+const UID: &str = "5d9c6a0e-7e57-4b0b-8f0e-3c9d1f2a7b64";
+const TEMPLATE_HASH: &str = "6d4cf56db6";
 
 /// A review of a pod that a ReplicaSet makes: a template as most people write it, nothing secured.
 #[must_use]
 pub fn plain(containers: usize) -> Vec<u8> {
     review(&defaulted_pod(containers))
+}
+
+/// Reviews as they come when a ReplicaSet makes its pods: of one template, each with its own uid and its own name of the
+/// token volume.
+#[must_use]
+pub fn replicas(containers: usize) -> Vec<Vec<u8>> {
+    series(containers, 64, &[TOKEN_VOLUME, UID])
+}
+
+/// Reviews of pods that are each of another template, and of a template that never comes back soon.
+#[must_use]
+pub fn strangers(containers: usize) -> Vec<Vec<u8>> {
+    series(containers, 1024, &[TOKEN_VOLUME, UID, TEMPLATE_HASH])
+}
+
+/// The plain review so many times, each with other ends to these words.
+fn series(containers: usize, count: usize, words: &[&str]) -> Vec<Vec<u8>> {
+    let plain = String::from_utf8_lossy(&plain(containers)).into_owned();
+    let numbered = |number: usize| {
+        let renamed = words.iter().fold(plain.clone(), |review, word| {
+            let (stem, _) = word.split_at(word.len() - 4);
+            review.replace(word, &format!("{stem}{number:04x}"))
+        });
+        renamed.into_bytes()
+    };
+    (0..count).map(numbered).collect()
 }
 
 /// A review of the same pod as it is after `policies` hardened it: nothing is left to do.
@@ -124,13 +152,13 @@ fn defaulted_container(number: usize) -> Value {
 
 fn defaulted_pod(containers: usize) -> Value {
     let mut labels = labels();
-    labels["pod-template-hash"] = json!("6d4cf56db6");
+    labels["pod-template-hash"] = json!(TEMPLATE_HASH);
     let listed: Vec<Value> = (0..containers).map(defaulted_container).collect();
     json!({
         "kind": "Pod",
         "apiVersion": "v1",
         "metadata": {
-            "generateName": "web-6d4cf56db6-",
+            "generateName": format!("web-{TEMPLATE_HASH}-"),
             "namespace": "production",
             "uid": "0e1f2b1c-6f5e-4a53-9b1f-0d1b54a2f9c3",
             "creationTimestamp": "2026-07-01T09:30:00Z",
@@ -141,7 +169,7 @@ fn defaulted_pod(containers: usize) -> Value {
                 "checksum/config": "8d1f0e5e5d6e0b0f6a6d0b1f9b6f0d7c6f6b1f1e9f4a2d2c3b4a5f6e7d8c9b0a",
             },
             "ownerReferences": [{
-                "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-6d4cf56db6",
+                "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("web-{TEMPLATE_HASH}"),
                 "uid": "f7b3c5f1-43a4-4f0e-9a35-5d2f7e1c8b90", "controller": true, "blockOwnerDeletion": true,
             }],
             "managedFields": [{
@@ -224,7 +252,7 @@ pub fn review(pod: &Value) -> Vec<u8> {
         "kind": "AdmissionReview",
         "apiVersion": "admission.k8s.io/v1",
         "request": {
-            "uid": "5d9c6a0e-7e57-4b0b-8f0e-3c9d1f2a7b64",
+            "uid": UID,
             "kind": {"group": "", "version": "v1", "kind": "Pod"},
             "resource": {"group": "", "version": "v1", "resource": "pods"},
             "requestKind": {"group": "", "version": "v1", "kind": "Pod"},

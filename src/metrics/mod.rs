@@ -51,6 +51,7 @@ pub struct Metrics {
     /// By endpoint, then by outcome.
     outcomes: Spread,
     /// By resource, then by outcome.
+    remembered: IntCounter,
     objects: Spread,
     /// By namespace, where a setting wants that.
     namespaces: Option<Namespaces>,
@@ -157,6 +158,7 @@ impl Metrics {
         info.iter().for_each(|info| info.set(1));
         Ok(Self {
             outcomes: Spread::new(counters(&registry, &table::REQUESTS)?),
+            remembered: counter(&registry, &table::REMEMBERED)?,
             objects: Spread::new(counters(&registry, &table::OBJECTS)?),
             namespaces: (most > 0).then(|| Namespaces::new(&registry, most)).transpose()?,
             durations: histograms(&registry, &table::DURATION)?,
@@ -230,6 +232,9 @@ impl Metrics {
         self.outcomes.add(std::iter::once((outcome, 1)));
         let object = record.reviewed as usize * Outcome::ALL.len() + record.outcome as usize;
         self.objects.add(std::iter::once((object, 1)));
+        if record.remembered {
+            self.remembered.inc();
+        }
         if let Some(namespaces) = &self.namespaces {
             namespaces.count(&record.namespace, record.outcome);
         }

@@ -41,6 +41,15 @@ pub(super) const OBJECTS: Family = family(
     "Reviews answered, by what they are about and what became of them; a pod counts at each endpoint that it was sent to.",
     &[label("resource", || Reviewed::ALL.map(Reviewed::as_str).to_vec()), OUTCOME],
 );
+pub(super) const REMEMBERED: Family = family(
+    "pod_hardener_admission_remembered_total",
+    Kind::Counter,
+    "Reviews of pods of which the answer was known: all that it depends on was as in an earlier review.",
+    &[],
+)
+.asked(
+    "sum(rate(pod_hardener_admission_remembered_total[5m])) / sum(rate(pod_hardener_admission_requests_total{endpoint=\"mutate\"}[5m]))",
+);
 /// What namespaces are called that are not counted by their names: no namespace can have this name.
 pub(super) const OTHERS: &str = "(others)";
 /// Only where the setting `metrics_namespaces` wants it, and not part of [`TABLE`].
@@ -370,6 +379,7 @@ pub(super) const MOST_FILES: Family =
 /// All of them.
 pub const TABLE: &[Family] = &[
     REQUESTS,
+    REMEMBERED,
     OBJECTS,
     DURATION,
     RULE_RESULTS,

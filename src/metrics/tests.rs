@@ -22,6 +22,7 @@ fn record(dry_run: bool) -> Record {
         notes: Vec::new(),
         why: None,
         dry_run,
+        remembered: true,
     }
 }
 
@@ -79,6 +80,7 @@ fn reviews_are_counted_under_their_labels() {
         "pod_hardener_exemptions_honoured_total{rule=\"seccomp\"} 1",
         "pod_hardener_exemptions_refused_total{reason=\"expired\"} 1",
         "pod_hardener_policy_choices_refused_total{reason=\"unknown-policy\"} 1",
+        "pod_hardener_admission_remembered_total 1",
         "pod_hardener_request_bytes_total 10",
         "pod_hardener_response_bytes_total 20",
     ] {

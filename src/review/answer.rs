@@ -4,21 +4,21 @@ use std::sync::LazyLock;
 
 use time::OffsetDateTime;
 
-use super::base64;
 use super::envelope::{AdmissionReview, Envelope, OldPod, Request, ReviewError};
 use super::note::{Note, notes};
 use super::question::{Reply, Told, World};
+use super::remembered::Remembering;
 use super::trust::{Maker, Settled, is_mirror};
 use super::workload::Reviewed;
+use super::writer::Writer;
 use crate::annotation::{EXEMPT, RefusalReason};
 use crate::cluster::Cluster;
 use crate::facts::{Facts, Grants};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
-use crate::patch::write_text;
 use crate::policy::{OnError, PolicySet};
 use crate::posture::Posture;
-use crate::rules::{RuleId, RuleResult, RuleSet};
+use crate::rules::RuleSet;
 use crate::subject::{Reach, Subject};
 use crate::view::is_too_many;
 
@@ -99,6 +99,8 @@ pub struct Record {
     pub why: Option<String>,
     /// Whether nothing will be stored: then nothing is to be counted.
     pub dry_run: bool,
+    /// Whether it is the answer to an earlier review again.
+    pub remembered: bool,
 }
 
 /// The answer's body, and what to tell of it.
@@ -116,7 +118,7 @@ pub struct Answer {
 /// As [`reply`].
 pub fn answer(body: &[u8], policies: &PolicySet, now: OffsetDateTime) -> Result<Answer, ReviewError> {
     static NO_CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::default);
-    let world = World { policies, cluster: &NO_CLUSTER, now };
+    let world = World { policies, cluster: &NO_CLUSTER, now, memory: None };
     match reply(body, &world, Told::default())? {
         Reply::Answer(answer) => Ok(answer),
         Reply::Ask(_) => answer_failure(body, policies, "there is nobody to ask"),
@@ -189,6 +191,7 @@ pub(super) fn record<P, O>(request: &Request<'_, P, O>, policy: &str) -> Record 
         notes: Vec::new(),
         why: None,
         dry_run: request.dry_run == Some(true),
+        remembered: false,
     }
 }
 
@@ -210,6 +213,12 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
         ..Facts::default()
     };
     learn_of_nodes(&mut facts, &subject, world);
+    let is_connected = world.cluster.is_connected();
+    let memory = world.memory.filter(|_| subject.reaches_pod());
+    let mut remembering = memory.and_then(|memory| memory.of(request, &facts, is_connected));
+    if let Some(answer) = remembering.as_ref().and_then(|remembering| remembering.recall(&request.uid)) {
+        return Ok(Reply::Answer(answer));
+    }
     let mut hardened = harden(&subject, world.policies, &facts, world.now);
     // Most pods want nothing that somebody would have to stand behind.
     if !hardened.asks.is_empty() {
@@ -219,10 +228,24 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
             Settled::Unverified(check) => facts.check = check,
         }
         hardened = harden(&subject, world.policies, &facts, world.now);
+        // It depends on who was asked, too.
+        remembering = None;
     }
+    let answer = say(request, &subject, hardened, is_connected, remembering);
+    Ok(Reply::Answer(answer))
+}
+
+/// What came of it, in bytes and for the record.
+fn say(
+    request: &Request<'_>,
+    subject: &Subject<'_, '_>,
+    hardened: Hardened<'_>,
+    is_connected: bool,
+    remembering: Option<Remembering<'_>>,
+) -> Answer {
     let mut record = record(request, &hardened.policy.name);
     if record.name.is_empty() {
-        let metadata = pod.metadata.as_ref();
+        let metadata = subject.pod.metadata.as_ref();
         let name = metadata.and_then(|metadata| metadata.generate_name.as_deref());
         record.name = name.unwrap_or_default().to_owned();
     }
@@ -230,17 +253,24 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     record.results = hardened.results;
     record.posture = hardened.posture;
     record.exempted = hardened.exemptions.rules();
-    if world.cluster.is_connected() && !record.dry_run {
-        record.notes = notes(&hardened, &subject);
+    if is_connected && !record.dry_run {
+        record.notes = notes(&hardened, subject);
     }
     record.refusals = hardened.refusals.iter().map(|refusal| refusal.reason).collect();
     record.remarks = hardened.remarks.iter().map(|remark| remark.reason).collect();
-    let mut out = Writer::with_room(&request.uid, hardened.patch.bytes());
+    // With room for the patch, and what is commonly said of one.
+    let mut out = Writer::with_capacity(&request.uid, 2048 + hardened.patch.bytes() / 2 * 3);
+    let uid_ends = out.len();
     out.allow();
-    out.warnings(&warnings(&hardened, &subject));
+    out.warnings(&warnings(&hardened, subject));
     out.audit(&hardened);
-    out.patch(hardened);
-    Ok(Reply::Answer(Answer { body: out.finish(), record }))
+    let patch = if hardened.is_changed() { hardened.patch.into_json() } else { Vec::new() };
+    out.patch(&patch);
+    let body = out.finish();
+    if let (Some(remembering), Some(rest)) = (remembering, body.get(uid_ends..)) {
+        remembering.keep(rest, &patch, &record);
+    }
+    Answer { body, record }
 }
 
 /// What every node can do that the pod can reach, as far as labels say. What all nodes can do is known; some of them are
@@ -281,115 +311,6 @@ fn reach<'v>(request: &Request<'_>, known: &'v [&'v str]) -> Option<Reach<'v>> {
         ("CREATE", "") => Some(Reach::Pod),
         ("UPDATE", "ephemeralcontainers") => Some(Reach::NewEphemeral(known)),
         _ => None,
-    }
-}
-
-/// Writes the response; the parts in the order in which they are called.
-pub(super) struct Writer {
-    out: Vec<u8>,
-}
-
-impl Writer {
-    pub(super) fn new(uid: &str) -> Self {
-        Self::with_room(uid, 0)
-    }
-
-    /// With room for a patch of so many bytes, and what is commonly said of one.
-    fn with_room(uid: &str, patch: usize) -> Self {
-        let mut out = Vec::with_capacity(2048 + patch / 2 * 3);
-        out.extend_from_slice(
-            br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
-        );
-        write_text(&mut out, uid);
-        Self { out }
-    }
-
-    pub(super) fn allow(&mut self) {
-        self.out.extend_from_slice(br#","allowed":true"#);
-    }
-
-    pub(super) fn deny(&mut self, code: u16, message: &str) {
-        self.out.extend_from_slice(br#","allowed":false,"status":{"code":"#);
-        self.out.extend_from_slice(code.to_string().as_bytes());
-        self.out.extend_from_slice(br#","message":"#);
-        write_text(&mut self.out, message);
-        self.out.push(b'}');
-    }
-
-    /// The API server refuses a `patchType` without a patch: both or none.
-    fn patch(&mut self, hardened: Hardened<'_>) {
-        if !hardened.is_changed() {
-            return;
-        }
-        self.out.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-        base64::append(&mut self.out, &hardened.patch.into_json());
-        self.out.push(b'"');
-    }
-
-    pub(super) fn warnings(&mut self, warnings: &[String]) {
-        if warnings.is_empty() {
-            return;
-        }
-        self.out.extend_from_slice(br#","warnings":["#);
-        for (number, warning) in warnings.iter().enumerate() {
-            if number > 0 {
-                self.out.push(b',');
-            }
-            write_text(&mut self.out, warning);
-        }
-        self.out.push(b']');
-    }
-
-    fn audit(&mut self, hardened: &Hardened<'_>) {
-        self.out.extend_from_slice(br#","auditAnnotations":{"policy":"#);
-        write_text(&mut self.out, &hardened.policy.name);
-        for result in RuleResult::ALL {
-            if result == RuleResult::AlreadySecure {
-                continue;
-            }
-            let mut names = hardened.results.of(result).iter();
-            let Some(first) = names.next() else { continue };
-            self.out.extend_from_slice(b",\"");
-            self.out.extend_from_slice(result.as_str().as_bytes());
-            self.out.extend_from_slice(b"\":\"");
-            self.out.extend_from_slice(first.as_str().as_bytes());
-            for name in names {
-                self.out.push(b',');
-                self.out.extend_from_slice(name.as_str().as_bytes());
-            }
-            self.out.push(b'"');
-        }
-        let mut refused = hardened.refusals.iter();
-        if let Some(first) = refused.next() {
-            let keys = refused.fold(first.key.to_string(), |keys, next| keys + "," + &next.key);
-            self.out.extend_from_slice(br#","refused":"#);
-            write_text(&mut self.out, &crate::message::shorten(keys));
-        }
-        self.out.push(b'}');
-    }
-
-    /// Who could exempt from what, and who could not, is worth a line in the audit log.
-    pub(super) fn audit_exempting(&mut self, policy: &str, demanded: RuleSet, lacking: RuleSet) {
-        if demanded.is_empty() {
-            return;
-        }
-        self.out.extend_from_slice(br#","auditAnnotations":{"policy":"#);
-        write_text(&mut self.out, policy);
-        for (key, rules) in [("exempting", demanded), ("not-allowed", lacking)] {
-            let names: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
-            if !names.is_empty() {
-                self.out.push(b',');
-                write_text(&mut self.out, key);
-                self.out.push(b':');
-                write_text(&mut self.out, &names.join(","));
-            }
-        }
-        self.out.push(b'}');
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.out.extend_from_slice(b"}}");
-        self.out
     }
 }
 

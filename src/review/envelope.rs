@@ -59,7 +59,7 @@ pub struct Request<'a, P = Pod<'a>, O = OldPod<'a>> {
 }
 
 /// `request.resource`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Hash, Deserialize)]
 pub struct GroupVersionResource<'a> {
     /// Empty for pods.
     #[serde(borrow, default)]
@@ -81,7 +81,7 @@ impl GroupVersionResource<'_> {
 }
 
 /// `request.userInfo`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Hash, Deserialize)]
 pub struct UserInfo<'a> {
     /// The user's name.
     #[serde(borrow, default)]
@@ -115,20 +115,20 @@ impl UserInfo<'_> {
 }
 
 /// `request.oldObject`: which ephemeral containers were there.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Hash, Deserialize)]
 pub struct OldPod<'a> {
     #[serde(borrow)]
     spec: Option<OldSpec<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OldSpec<'a> {
     #[serde(borrow)]
     ephemeral_containers: Option<Vec<OldContainer<'a>>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Hash, Deserialize)]
 struct OldContainer<'a> {
     #[serde(borrow, default)]
     name: Text<'a>,

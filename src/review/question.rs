@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::Answer;
+use super::{Answer, Memory};
 use crate::cluster::{Cluster, Uid};
 use crate::policy::PolicySet;
 use crate::rules::RuleSet;
@@ -21,6 +21,8 @@ pub struct World<'w> {
     pub cluster: &'w Cluster,
     /// The time.
     pub now: OffsetDateTime,
+    /// What was answered before; `None`: everything is worked out.
+    pub memory: Option<Memory<'w>>,
 }
 
 /// An answer, or what has to be found out first.

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::{Answer, Outcome, Record, Writer, learn_of_nodes, record};
+use super::answer::{Answer, Outcome, Record, learn_of_nodes, record};
 use super::envelope::{AdmissionReview, ReviewError};
 use super::question::{Question, Reply, Told, World};
 use super::trust::{is_adopted, is_mirror};
 use super::workload::{Kind, Object, RawRequest};
+use super::writer::Writer;
 use crate::authority::{GROUP, Terms, controllers, demands, demands_namespace};
 use crate::cluster::Check;
 use crate::exemption::excerpt;

@@ -136,7 +136,7 @@ impl std::fmt::Display for RuleId {
 }
 
 /// A set of rules.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct RuleSet(u32);
 
 impl RuleSet {

@@ -21,7 +21,7 @@ use crate::cluster::Cluster;
 use crate::metrics::{Endpoint, Label as _, Limit, Metrics, Rejection};
 use crate::page::Recent;
 use crate::policy::{InForce, PolicySet};
-use crate::review::{Answer, Question, Reply, Told, World};
+use crate::review::{Answer, Question, Remembered, Reply, Told, World};
 use crate::settings::Settings;
 use crate::telling::Teller;
 
@@ -35,6 +35,8 @@ pub(super) struct Webhook {
     policies: Arc<InForce>,
     /// What is known of the cluster.
     cluster: Arc<Cluster>,
+    /// What was answered before.
+    remembered: Remembered,
     asker: Asker,
     /// Who tells the owners of workloads, once the server runs and where there is a cluster.
     teller: OnceLock<Teller>,
@@ -68,6 +70,7 @@ impl Webhook {
         Self {
             policies,
             cluster,
+            remembered: Remembered::default(),
             asker,
             teller: OnceLock::new(),
             requests: Semaphore::new(settings.max_requests.0),
@@ -144,7 +147,9 @@ impl Webhook {
     /// The answer, or what has to be found out first.
     fn reply(&self, endpoint: Endpoint, body: &[u8]) -> Result<Replied, (Rejection, String)> {
         let policies = self.policies.load();
-        let world = World { policies: &policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
+        let now = OffsetDateTime::now_utc();
+        let memory = Some(self.remembered.under(&policies));
+        let world = World { policies: &policies, cluster: &self.cluster, now, memory };
         Ok(match review(endpoint.into(), body, &world, Told::default(), &self.metrics)? {
             Reply::Answer(answer) => Replied::Answer(answer),
             Reply::Ask(question) => Replied::Ask(question, Guard::into_inner(policies)),
@@ -162,7 +167,8 @@ impl Webhook {
         let mut told = Told::default();
         for _ in 0..ROUNDS {
             told = self.asker.find_out(question, told).await;
-            let world = World { policies, cluster: &self.cluster, now: OffsetDateTime::now_utc() };
+            let now = OffsetDateTime::now_utc();
+            let world = World { policies, cluster: &self.cluster, now, memory: None };
             match review(reviewer, body, &world, told, &self.metrics)? {
                 Reply::Answer(answer) => return Ok(answer),
                 Reply::Ask(next) => question = next,

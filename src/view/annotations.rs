@@ -12,7 +12,7 @@ use super::few::check;
 const LONGEST_COPIED_VALUE: usize = 2048;
 
 /// One annotation. The value is absent when it is longer than any that this project reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Annotation<'a> {
     /// The whole key, prefix and name.
     pub key: Text<'a>,
@@ -21,7 +21,7 @@ pub struct Annotation<'a> {
 }
 
 /// All annotations of a pod, in the order written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Annotations<'a> {
     entries: Vec<Annotation<'a>>,
     bytes: usize,

@@ -9,7 +9,7 @@ use super::{ContainerType, Quantity, SecurityContext, Text, Unread};
 const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
 /// A container, init container, sidecar or ephemeral container.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container<'a> {
     /// Unique in the pod.
@@ -149,7 +149,7 @@ impl Weigh for VolumeMount<'_> {}
 impl Weigh for VolumeDevice<'_> {}
 
 /// `resources` of a container or of a pod.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct Resources<'a> {
     /// Never used above this.
     #[serde(borrow)]
@@ -160,7 +160,7 @@ pub struct Resources<'a> {
 }
 
 /// The three resources that this project has defaults for; others are none of its business.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ResourceList<'a> {
     /// In cores.
@@ -175,7 +175,7 @@ pub struct ResourceList<'a> {
 }
 
 /// `ports[*]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Port {
     /// In the pod's network.
@@ -185,7 +185,7 @@ pub struct Port {
 }
 
 /// `volumeMounts[*]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeMount<'a> {
     /// The volume's name.
@@ -206,7 +206,7 @@ pub struct VolumeMount<'a> {
 }
 
 /// `volumeDevices[*]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeDevice<'a> {
     /// The volume's name.
@@ -218,7 +218,7 @@ pub struct VolumeDevice<'a> {
 }
 
 /// A liveness, readiness or startup probe.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe<'a> {
     /// By HTTP.
@@ -230,7 +230,7 @@ pub struct Probe<'a> {
 }
 
 /// The part of `httpGet` and `tcpSocket` that Pod Security looks at.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct HostTarget<'a> {
     /// The host to ask instead of the pod itself.
     #[serde(borrow)]
@@ -238,7 +238,7 @@ pub struct HostTarget<'a> {
 }
 
 /// `lifecycle`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle<'a> {
     /// After the start.

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use super::Text;
 
 /// One of `metadata.ownerReferences`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner<'a> {
     /// `apps/v1`
@@ -28,7 +28,7 @@ pub struct Owner<'a> {
 }
 
 /// The one owner that manages the pod, if there is one; of the others nothing is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Controller<'a>(pub Option<Owner<'a>>);
 
 struct ControllerVisitor;

@@ -9,7 +9,7 @@ use super::few::{check, few};
 use super::{Annotations, Container, ContainerType, Controller, PodSecurityContext, Resources, Text, Volume};
 
 /// A pod, or the template of one: both have `metadata` and `spec`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct Pod<'a> {
     /// Name, labels, annotations.
     #[serde(borrow)]
@@ -28,7 +28,7 @@ impl<'a> Pod<'a> {
 }
 
 /// `metadata`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata<'a> {
     /// The pod's name.
@@ -52,7 +52,7 @@ pub struct Metadata<'a> {
 }
 
 /// Labels in the order written.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct Labels<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl Labels<'_> {
@@ -94,7 +94,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
 }
 
 /// `spec`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec<'a> {
     /// The workload.
@@ -144,7 +144,7 @@ pub struct Spec<'a> {
 }
 
 /// `spec.os`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct Os<'a> {
     /// `linux` or `windows`.
     #[serde(borrow, default)]

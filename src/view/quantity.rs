@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A quantity as written: `"500m"`, `"1Gi"`, or a bare number in a hand-written manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Quantity<'a>(Cow<'a, str>);
 
 impl Quantity<'_> {

@@ -6,7 +6,7 @@ use super::Text;
 use super::few::{Weigh, few};
 
 /// `spec.containers[*].securityContext`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityContext<'a> {
     /// All capabilities, all devices, no confinement.
@@ -42,7 +42,7 @@ pub struct SecurityContext<'a> {
 }
 
 /// `spec.securityContext`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSecurityContext<'a> {
     /// As of the container, for all that do not set their own.
@@ -77,7 +77,7 @@ pub struct PodSecurityContext<'a> {
 }
 
 /// Capabilities in the author's own spelling.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct Capabilities<'a> {
     /// Added to the runtime's default set.
     #[serde(borrow, default, deserialize_with = "few")]
@@ -104,7 +104,7 @@ impl<'a> Capabilities<'a> {
 }
 
 /// A seccomp or AppArmor profile.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct Profile<'a> {
     /// `RuntimeDefault`, `Localhost` or `Unconfined`.
     #[serde(borrow, rename = "type")]
@@ -120,7 +120,7 @@ impl Profile<'_> {
 }
 
 /// `seLinuxOptions`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct SeLinuxOptions<'a> {
     /// The domain.
     #[serde(borrow, rename = "type")]
@@ -134,7 +134,7 @@ pub struct SeLinuxOptions<'a> {
 }
 
 /// `windowsOptions`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowsOptions<'a> {
     /// A process of the host, in no container.
@@ -145,7 +145,7 @@ pub struct WindowsOptions<'a> {
 }
 
 /// `sysctls[*]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, Deserialize)]
 pub struct Sysctl<'a> {
     /// With dots or slashes between the parts.
     #[serde(borrow, default)]

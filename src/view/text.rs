@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// A JSON string: borrowed when it holds no escape, owned otherwise.
 ///
 /// `Option<Cow<str>>` with `#[serde(borrow)]` never borrows and `&str` fails on an escape; hence a type of our own.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text<'a>(Cow<'a, str>);
 
 impl<'a> Text<'a> {

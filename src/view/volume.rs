@@ -8,7 +8,7 @@ use super::Text;
 use super::few::Weigh;
 
 /// `spec.volumes[*]`: its name and of what type it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct Volume<'a> {
     /// Unique in the pod.
     pub name: Text<'a>,

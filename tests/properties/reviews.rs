@@ -1,9 +1,12 @@
 //! AdmissionReviews: in as the API server sends them, out as it takes them.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pod_hardener::cluster::Cluster;
 use pod_hardener::policy::{PolicySet, Preset};
-use pod_hardener::review::{Answer, Outcome, answer};
+use pod_hardener::review::{Answer, Outcome, Remembered, Reply, Told, World, answer, reply};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -55,6 +58,54 @@ fn operations(response: &Value) -> Option<Vec<u8>> {
     patch.map(|patch| STANDARD.decode(patch.as_str().expect("a string")).expect("base64"))
 }
 
+/// An answer's body, by whoever remembers what it answered before.
+fn remembering(review: &Value, remembered: &Remembered, policies: &Arc<PolicySet>) -> String {
+    let memory = Some(remembered.under(policies));
+    let world = World { policies, cluster: &Cluster::default(), now: NOW, memory };
+    match reply(review.to_string().as_bytes(), &world, Told::default()).expect("a review") {
+        Reply::Answer(answer) => String::from_utf8(answer.body).expect("text"),
+        Reply::Ask(question) => panic!("{question:?}"),
+    }
+}
+
+fn worked_out(review: &Value, policies: &PolicySet) -> String {
+    let answer = answer(review.to_string().as_bytes(), policies, NOW).expect("an answer");
+    String::from_utf8(answer.body).expect("text")
+}
+
+/// Where the values stand that hold no others.
+fn leaves(value: &Value, pointer: &str) -> Vec<String> {
+    let below = |key: &str, value: &Value| {
+        leaves(value, &format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")))
+    };
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.iter().flat_map(|(key, value)| below(key, value)).collect()
+        }
+        Value::Array(list) if !list.is_empty() => {
+            list.iter().enumerate().flat_map(|(number, value)| below(&number.to_string(), value)).collect()
+        }
+        _ => vec![pointer.to_owned()],
+    }
+}
+
+/// Something that may stand somewhere in a pod.
+fn leaf() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        Value::Null,
+        json!(true),
+        json!(false),
+        json!(0),
+        json!(1000),
+        json!(""),
+        json!("ALL"),
+        json!("Unconfined"),
+        json!("kube-api-access-ab1cd"),
+        json!({}),
+        json!([]),
+    ])
+}
+
 proptest! {
     #![proptest_config(config(200))]
 
@@ -73,6 +124,25 @@ proptest! {
         prop_assert_eq!(list(&response, "/warnings").len(), hardened.warnings.len());
         for (_, value) in response["auditAnnotations"].as_object().into_iter().flatten() {
             prop_assert!(value.is_string());
+        }
+    }
+
+    #[test]
+    fn remembering_changes_no_answer(
+        pod in any_pod(), policy in policy(), at in any::<prop::sample::Index>(), value in leaf(),
+    ) {
+        let policies = Arc::new(PolicySet::clone(&policy));
+        let remembered = Remembered::default();
+        let known = creation(&pod);
+        for _ in 0..3 {
+            prop_assert_eq!(remembering(&known, &remembered, &policies), worked_out(&known, &policies));
+        }
+        // Nearly the same pod, but not quite: it is not to get the answer of the other.
+        let mut other = known;
+        let leaves = leaves(&other["request"]["object"], "/request/object");
+        *other.pointer_mut(&leaves[at.index(leaves.len())]).expect("a leaf") = value;
+        for _ in 0..3 {
+            prop_assert_eq!(remembering(&other, &remembered, &policies), worked_out(&other, &policies));
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use pod_hardener::policy::{PolicySet, Preset};
 use pod_hardener_bench::load::{Amount, Post};
 use pod_hardener_bench::program::{Identity, Server};
-use pod_hardener_bench::review::{plain, rest_of_answer};
+use pod_hardener_bench::review::{plain, replicas, rest_of_answer, strangers};
 use pod_hardener_bench::rounds::{Variant, interleave};
 use pod_hardener_bench::stats::median;
 use pod_hardener_bench::table::{Options, Table, Target, short};
@@ -18,9 +18,19 @@ use pod_hardener_bench::table::{Options, Table, Target, short};
 mod certificates;
 
 const MEGABYTE: f64 = 1e6;
+const PATH: &str = "/mutate?timeout=10s";
 
 /// Containers of a pod, and the part of the null webhook's throughput that is to be reached.
 const SHAPES: [(usize, f64); 3] = [(1, 0.85), (3, 0.85), (10, 0.7)];
+
+/// What the reviews are of.
+#[derive(Clone, Copy)]
+enum Pods {
+    /// Replicas of one template, of which the answer is remembered.
+    Replicas,
+    /// Each of another template.
+    Strangers,
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -30,10 +40,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let files = authority.issue("server", folder.path());
     let identity = Identity { certificate: files.certificate, key: files.key, authority: authority.der() };
     let mut table = Table::default();
-    for (containers, target) in SHAPES {
-        for connections in [1, 32] {
-            throughput(&identity, folder.path(), (containers, connections, target), options, &mut table)
-                .await?;
+    for pods in [Pods::Replicas, Pods::Strangers] {
+        for (containers, target) in SHAPES {
+            for connections in [1, 32] {
+                let case = Case { pods, containers, connections, target };
+                throughput(&identity, folder.path(), case, options, &mut table).await?;
+            }
         }
     }
     memory(&identity, folder.path(), options, &mut table).await?;
@@ -41,18 +53,28 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(table.finish(options))
 }
 
+struct Case {
+    pods: Pods,
+    containers: usize,
+    connections: usize,
+    target: f64,
+}
+
 async fn throughput(
     identity: &Identity,
     folder: &Path,
-    (containers, connections, target): (usize, usize, f64),
+    Case { pods, containers, connections, target }: Case,
     options: Options,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let review = plain(containers);
+    let (reviews, of, target) = match pods {
+        Pods::Replicas => (replicas(containers), "replicas", Target::AtLeast(target)),
+        Pods::Strangers => (strangers(containers), "all different", Target::None),
+    };
     // Byte for byte as long as ours: what is compared is the work, not the network.
-    let rest = rest_of_answer(&review, &PolicySet::from(Preset::Restricted))?;
+    let rest = rest_of_answer(&plain(containers), &PolicySet::from(Preset::Restricted))?;
     let mut servers = [Server::ours(identity, folder)?, Server::null(&rest, identity, folder)?];
-    let post = post(review)?;
+    let post = Post::in_turn(PATH, None, reviews)?;
     let mut variants = Vec::new();
     for server in &mut servers {
         server.connect().await?;
@@ -73,13 +95,9 @@ async fn throughput(
         short(our_server.processor_time()? / ours.requests() * 1e5),
         short(null_server.processor_time()? / null.requests() * 1e5),
     );
-    let name = format!("{containers} containers, {connections} connections: throughput, ours / null");
-    table.row(&name, ours.throughput_ratio(null), "", Target::AtLeast(target), &detail);
+    let name = format!("{containers} containers, {of}, {connections} connections: throughput, ours / null");
+    table.row(&name, ours.throughput_ratio(null), "", target, &detail);
     Ok(())
-}
-
-fn post(review: Vec<u8>) -> anyhow::Result<Arc<Post>> {
-    Post::new("/mutate?timeout=10s", None, review)
 }
 
 /// Resident memory after reviews of every shape.
@@ -94,7 +112,9 @@ async fn memory(
     let idle = megabytes(server.resident()?);
     let reviews = if options.quick { 3_000 } else { 100_000 };
     for (containers, _) in SHAPES {
-        let post = post(plain(containers))?;
+        // Each twice, so that as much is remembered as there is room for.
+        let bodies = strangers(containers).into_iter().flat_map(|review| [review.clone(), review]);
+        let post = Post::in_turn(PATH, None, bodies.collect())?;
         let amount =
             Amount { connections: 32, time: Duration::from_secs(120), requests: reviews / SHAPES.len() + 1 };
         server.target.load(&post, amount).await?;
@@ -118,7 +138,7 @@ async fn start(
     options: Options,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let post = post(plain(1))?;
+    let post = Post::new(PATH, None, plain(1))?;
     let mut times = Vec::new();
     for _ in 0..if options.quick { 3 } else { 31 } {
         let begin = Instant::now();

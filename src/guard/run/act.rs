@@ -117,7 +117,7 @@ async fn look_at(means: &Means, desk: &mut Desk, mut failure: Failure) {
         Err(error) => return failed(means, &failure, &error),
     };
     let now = OffsetDateTime::now_utc();
-    let world = World { policies: &policies, cluster: &means.cluster, now };
+    let world = World { policies: &policies, cluster: &means.cluster, now, memory: None };
     let Some(standing) = examine(&workload.template, &failure.container, &failure.namespace, &world) else {
         return;
     };

@@ -60,7 +60,7 @@ spec: {exemptions: {authorization: rbac, trustedControllers: [rollouts]}}
 
 fn ask_under(policies: &str, review: &Value, cluster: &Cluster, told: Told) -> Reply {
     let policies = PolicySet::new(parse("p", policies).expect("valid"));
-    let world = World { policies: &policies, cluster, now: NOW };
+    let world = World { policies: &policies, cluster, now: NOW, memory: None };
     reply(review.to_string().as_bytes(), &world, told).expect("a review")
 }
 

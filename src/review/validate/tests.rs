@@ -42,7 +42,7 @@ fn exempted() -> Vec<u8> {
 }
 
 fn tell(body: &[u8], policies: &PolicySet, cluster: &Cluster, told: Told) -> Reply {
-    validate(body, &World { policies, cluster, now: NOW }, told).expect("a review")
+    validate(body, &World { policies, cluster, now: NOW, memory: None }, told).expect("a review")
 }
 
 fn answer(reply: Reply) -> (Value, Record) {
@@ -267,7 +267,7 @@ fn what_cannot_be_read_falls_under_policy() {
 #[test]
 fn bodies_that_are_no_review() {
     let wrong = |body: &[u8]| {
-        let world = World { policies: &policies("{}"), cluster: &Cluster::default(), now: NOW };
+        let world = World { policies: &policies("{}"), cluster: &Cluster::default(), now: NOW, memory: None };
         validate(body, &world, Told::default()).expect_err("an error").reason()
     };
     assert_eq!(wrong(b"{"), "malformed");
@@ -294,7 +294,7 @@ fn exemptions_are_promised_only_where_they_will_be_honoured() {
         let pod = object.pod().expect("a pod").expect("a template");
         let (policies, cluster) = (policies(spec), Cluster::connected());
         cluster.check.store(check.map(std::sync::Arc::new));
-        let world = World { policies: &policies, cluster: &cluster, now: NOW };
+        let world = World { policies: &policies, cluster: &cluster, now: NOW, memory: None };
         Case { request: &request, kind, object: &object, pod: &pod, old: None, world: &world }
             .grants(&policies.policies()[0])
             .0

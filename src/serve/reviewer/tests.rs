@@ -17,7 +17,8 @@ fn ask(
     policies: &PolicySet,
     metrics: &Metrics,
 ) -> Result<Answer, (Rejection, String)> {
-    let world = World { policies, cluster: &Cluster::default(), now: OffsetDateTime::UNIX_EPOCH };
+    let world =
+        World { policies, cluster: &Cluster::default(), now: OffsetDateTime::UNIX_EPOCH, memory: None };
     match review(reviewer, body, &world, Told::default(), metrics)? {
         Reply::Answer(answer) => Ok(answer),
         Reply::Ask(question) => panic!("{question:?}"),
