@@ -6,9 +6,10 @@
 //! of the grounds from then on. Policies and profiles are replaced as a whole, and what was answered under others is
 //! forgotten then.
 
-use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::sync::{Arc, Mutex, Weak};
+
+use foldhash::fast::RandomState;
 
 use super::answer::{Answer, Record};
 use super::envelope::Request;
@@ -19,13 +20,13 @@ use crate::policy::PolicySet;
 
 /// As many answers are kept at most.
 const PLACES: usize = 64;
-/// What takes more bytes, grounds and answer together, is worked out each time: so all take two megabytes at most.
-const LONGEST: usize = 32 * 1024;
+/// What takes more bytes, grounds and answer together, is worked out each time: so all take a megabyte at most.
+const LONGEST: usize = 16 * 1024;
 
 /// What was answered before.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    /// Nobody outside knows which pods share a place.
+    /// Only finds a place: it may be quick rather than good, as grounds are compared whole.
     hasher: RandomState,
     shelf: Mutex<Shelf>,
 }
@@ -118,14 +119,14 @@ impl Remembering<'_> {
             *place = Place::Seen(self.hash);
             was_seen
         });
-        if was_seen != Some(true) || grounds.is_told_in(rest) || grounds.is_told_in(patch) {
+        if was_seen != Some(true) {
             return;
         }
-        let kept = Kept {
-            grounds: grounds.bytes.as_slice().into(),
-            rest: rest.into(),
-            record: Record { uid: String::new(), ..record.clone() },
-        };
+        let record = Record { uid: String::new(), ..record.clone() };
+        if [rest, patch, format!("{record:?}").as_bytes()].iter().any(|text| grounds.is_told_in(text)) {
+            return;
+        }
+        let kept = Kept { grounds: grounds.bytes.as_slice().into(), rest: rest.into(), record };
         self.place(|place| *place = Place::Kept(Arc::new(kept)));
     }
 
@@ -198,9 +199,10 @@ impl Grounds {
         Some(grounds)
     }
 
-    /// Whether a text has the token volume's name, which other pods have not.
+    /// Whether a text may have the token volume's name, or a part of it: it is not that of other pods.
     fn is_told_in(&self, text: &[u8]) -> bool {
-        self.token_volume.is_some_and(|name| text.windows(name.len()).any(|window| window == name))
+        let begins = |text: &[u8]| text.windows(TOKEN_VOLUME.len()).any(|window| window == TOKEN_VOLUME);
+        self.token_volume.is_some() && begins(text)
     }
 
     /// Whether a name is the token volume's.

@@ -140,6 +140,10 @@ fn an_answer_that_names_the_token_volume_is_no_other_pods() {
     let answer = ask(&named, &remembered, &policies, NOW);
     assert!(String::from_utf8_lossy(&answer.body).contains("kube-api-access-ab1cd"), "the warning names it");
     assert!(!learn(&named, &remembered, &policies));
+    // Nor is what logs and metrics are made from.
+    let mut called = review();
+    called["request"]["name"] = json!("kube-api-access-ab1cd");
+    assert!(!learn(&called, &remembered, &policies));
 }
 
 #[test]
