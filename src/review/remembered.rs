@@ -19,9 +19,9 @@ use crate::facts::Facts;
 use crate::policy::PolicySet;
 
 /// As many answers are kept at most.
-const PLACES: usize = 64;
-/// What takes more bytes, grounds and answer together, is worked out each time: so all take a megabyte at most.
-const LONGEST: usize = 16 * 1024;
+const PLACES: usize = 32;
+/// What takes more bytes, grounds and answer together, is worked out each time: so all take 768 KiB at most.
+const LONGEST: usize = 24 * 1024;
 
 /// What was answered before.
 #[derive(Debug, Default)]
