@@ -50,8 +50,8 @@ pub struct Metrics {
     registry: Registry,
     /// By endpoint, then by outcome.
     outcomes: Spread,
-    /// By resource, then by outcome.
     remembered: IntCounter,
+    /// By resource, then by outcome.
     objects: Spread,
     /// By namespace, where a setting wants that.
     namespaces: Option<Namespaces>,

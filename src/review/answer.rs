@@ -214,7 +214,7 @@ fn answer_request(request: &Request<'_>, world: &World<'_>, told: Told) -> Resul
     };
     learn_of_nodes(&mut facts, &subject, world);
     let is_connected = world.cluster.is_connected();
-    let memory = world.memory.filter(|_| subject.reaches_pod());
+    let memory = world.memory.filter(|memory| subject.reaches_pod() && memory.is_under(world.policies));
     let mut remembering = memory.and_then(|memory| memory.of(request, &facts, is_connected));
     if let Some(answer) = remembering.as_ref().and_then(|remembering| remembering.recall(&request.uid)) {
         return Ok(Reply::Answer(answer));

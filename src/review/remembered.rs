@@ -1,5 +1,5 @@
-//! Answers that are given again. The pods of one template differ in nothing that an answer depends on; where hundreds
-//! of them are made at once, all but the first two are answered by what was said before.
+//! Answers that are given again. Replicas differ in nothing that an answer depends on; where hundreds of them are made at
+//! once, most get the answer that is known.
 //!
 //! An answer is kept with its [`Grounds`]: everything it depends on, compared byte for byte, never by a hash alone. What
 //! the engine can know of a pod is its view, and `Hash` is derived for the whole of that: what is added to the view is part
@@ -17,10 +17,11 @@ use super::writer::Writer;
 use crate::annotation::EXEMPT;
 use crate::facts::Facts;
 use crate::policy::PolicySet;
+use crate::view::{Annotations, Pod};
 
 /// As many answers are kept at most.
 const PLACES: usize = 32;
-/// What takes more bytes, grounds and answer together, is worked out each time: so all take 768 KiB at most.
+/// What takes more bytes, grounds, answer and record together, is worked out each time: so all take 768 KiB at most.
 const LONGEST: usize = 24 * 1024;
 
 /// What was answered before.
@@ -40,12 +41,11 @@ struct Shelf {
 }
 
 #[derive(Debug, Clone, Default)]
-enum Place {
-    #[default]
-    Empty,
-    /// Grounds with this hash were seen once: most pods that come alone never come again, and need no room.
-    Seen(u64),
-    Kept(Arc<Kept>),
+struct Place {
+    /// The hash of the grounds that were seen last. Most pods that come alone never come again: what comes once takes
+    /// nobody's room.
+    seen: Option<u64>,
+    kept: Option<Arc<Kept>>,
 }
 
 #[derive(Debug)]
@@ -73,10 +73,15 @@ pub struct Memory<'w> {
 }
 
 impl<'w> Memory<'w> {
+    /// Whether it is of what was answered under these.
+    pub(super) fn is_under(self, policies: &PolicySet) -> bool {
+        std::ptr::eq(Arc::as_ptr(self.policies), policies)
+    }
+
     /// What is remembered of a review, and kept of it. `None` where nothing may be.
     pub(super) fn of(
         self,
-        request: &Request<'_>,
+        request: &'w Request<'_>,
         facts: &Facts<'_>,
         is_connected: bool,
     ) -> Option<Remembering<'w>> {
@@ -90,17 +95,15 @@ impl<'w> Memory<'w> {
 #[derive(Debug)]
 pub(super) struct Remembering<'w> {
     memory: Memory<'w>,
-    grounds: Grounds,
+    grounds: Grounds<'w>,
     hash: u64,
 }
 
 impl Remembering<'_> {
     /// The answer to a review on the same grounds, if there was one.
     pub(super) fn recall(&self, uid: &str) -> Option<Answer> {
-        let kept = self.place(|place| match place {
-            Place::Kept(kept) if *kept.grounds == *self.grounds.bytes => Some(Arc::clone(kept)),
-            _ => None,
-        })??;
+        let is_it = |kept: &&Arc<Kept>| *kept.grounds == *self.grounds.bytes;
+        let kept = self.place(|place| place.kept.as_ref().filter(is_it).cloned())??;
         let mut body = Writer::with_capacity(uid, kept.rest.len());
         body.rest(&kept.rest);
         let record = Record { uid: uid.to_owned(), remembered: true, ..kept.record.clone() };
@@ -114,20 +117,17 @@ impl Remembering<'_> {
         if grounds.bytes.len() + rest.len() > LONGEST {
             return;
         }
-        let was_seen = self.place(|place| {
-            let was_seen = matches!(place, Place::Seen(seen) if *seen == self.hash);
-            *place = Place::Seen(self.hash);
-            was_seen
-        });
-        if was_seen != Some(true) {
+        if self.place(|place| place.seen.replace(self.hash)).flatten() != Some(self.hash) {
             return;
         }
         let record = Record { uid: String::new(), ..record.clone() };
-        if [rest, patch, format!("{record:?}").as_bytes()].iter().any(|text| grounds.is_told_in(text)) {
+        let told = format!("{record:?}");
+        let fits = grounds.bytes.len() + rest.len() + told.len() <= LONGEST;
+        if !fits || [rest, patch, told.as_bytes()].iter().any(|text| grounds.is_told_in(text)) {
             return;
         }
         let kept = Kept { grounds: grounds.bytes.as_slice().into(), rest: rest.into(), record };
-        self.place(|place| *place = Place::Kept(Arc::new(kept)));
+        self.place(|place| place.kept = Some(Arc::new(kept)));
     }
 
     /// Does something at the place of these grounds. `None` where somebody panicked at one: then nothing is remembered.
@@ -136,7 +136,7 @@ impl Remembering<'_> {
         let mut shelf = remembered.shelf.lock().ok()?;
         // A weak reference keeps the address from being given to others.
         if !std::ptr::eq(shelf.policies.as_ptr(), Arc::as_ptr(policies)) {
-            *shelf = Shelf { policies: Arc::downgrade(policies), places: vec![Place::Empty; PLACES] };
+            *shelf = Shelf { policies: Arc::downgrade(policies), places: vec![Place::default(); PLACES] };
         }
         let number = usize::try_from(self.hash % PLACES as u64).ok()?;
         shelf.places.get_mut(number).map(act)
@@ -145,19 +145,23 @@ impl Remembering<'_> {
 
 /// Everything that an answer depends on besides the policies, as bytes.
 #[derive(Debug, Default)]
-pub(super) struct Grounds {
+pub(super) struct Grounds<'v> {
     bytes: Vec<u8>,
-    /// The first name that looks like the injected token volume's: the only thing in which pods of one template differ.
-    token_volume: Option<[u8; TOKEN_VOLUME.len() + SUFFIX]>,
+    /// What the injected token volume is called: each replica has another name for it.
+    token_volume: Option<&'v str>,
+    /// How often that was taken down.
+    renamed: usize,
+    /// Whether there is more than is ever kept.
+    is_long: bool,
 }
 
-/// How the ServiceAccount plugin calls the volume that it injects, and how many random characters follow.
-const TOKEN_VOLUME: &[u8] = b"kube-api-access-";
-const SUFFIX: usize = 5;
+/// How the ServiceAccount plugin calls the volume that it injects, before some random characters.
+const TOKEN_VOLUME: &str = "kube-api-access-";
 
-impl Grounds {
-    /// Those of a new pod. `None` where the answer depends on the time as well: where something is exempted.
-    pub(super) fn of(request: &Request<'_>, facts: &Facts<'_>, is_connected: bool) -> Option<Self> {
+impl<'v> Grounds<'v> {
+    /// Those of a new pod. `None` where the answer depends on the time as well (where something is exempted), where they are
+    /// too long to be kept, and where the token volume's name means something else, too.
+    pub(super) fn of(request: &'v Request<'_>, facts: &Facts<'_>, is_connected: bool) -> Option<Self> {
         let Request {
             uid: _,
             resource,
@@ -183,43 +187,54 @@ impl Grounds {
             check,
         } = facts;
         let exempts = |key: &str| key.rsplit('/').next() == Some(EXEMPT);
-        let of_pod =
-            object.as_ref().and_then(|pod| pod.annotations()).map(|all| all.entries()).unwrap_or_default();
-        let of_space = space.iter().flat_map(|space| space.annotations.keys());
-        let exempted =
-            of_pod.iter().any(|entry| exempts(&entry.key)) || of_space.into_iter().any(|key| exempts(key));
-        if exempted || check.is_some() {
+        let pod = object.as_ref()?;
+        let mut of_pod = pod.annotations().map(Annotations::entries).unwrap_or_default().iter();
+        let mut of_space = space.iter().flat_map(|space| space.annotations.keys());
+        if of_pod.any(|entry| exempts(&entry.key)) || of_space.any(|key| exempts(key)) || check.is_some() {
             return None;
         }
-        let mut grounds = Self { bytes: Vec::with_capacity(4096), token_volume: None };
+        let token_volume = token_volume(pod);
+        let mut grounds = Self { bytes: Vec::with_capacity(4096), token_volume, ..Self::default() };
         (resource, sub_resource, name, namespace, operation, user_info).hash(&mut grounds);
-        (object, old_object, dry_run).hash(&mut grounds);
+        (pod, old_object, dry_run).hash(&mut grounds);
         (space, account, user_namespaces, image_volumes, grants, unreachable, is_connected)
             .hash(&mut grounds);
-        Some(grounds)
+        let is_clear = token_volume.is_none_or(|name| grounds.renamed == names(pod, name));
+        (is_clear && !grounds.is_long).then_some(grounds)
     }
 
     /// Whether a text may have the token volume's name, or a part of it: it is not that of other pods.
     fn is_told_in(&self, text: &[u8]) -> bool {
-        let begins = |text: &[u8]| text.windows(TOKEN_VOLUME.len()).any(|window| window == TOKEN_VOLUME);
+        let begins =
+            |text: &[u8]| text.windows(TOKEN_VOLUME.len()).any(|window| window == TOKEN_VOLUME.as_bytes());
         self.token_volume.is_some() && begins(text)
-    }
-
-    /// Whether a name is the token volume's.
-    fn is_token_volume(&mut self, name: &[u8]) -> bool {
-        let suffix =
-            name.strip_prefix(TOKEN_VOLUME).filter(|suffix| suffix.iter().all(u8::is_ascii_alphanumeric));
-        let Some(name) = suffix.and_then(|_| name.try_into().ok()) else { return false };
-        *self.token_volume.get_or_insert(name) == name
     }
 }
 
-/// No hash: it takes down what it is given, so that equal bytes are equal values.
-impl Hasher for Grounds {
+/// What the token volume is called, if the ServiceAccount plugin may have named it.
+fn token_volume<'v>(pod: &'v Pod<'_>) -> Option<&'v str> {
+    let volumes = pod.spec.as_ref()?.volumes().iter();
+    let mut named = volumes.filter(|volume| volume.projects_token).map(|volume| volume.name.as_str());
+    named.find(|name| name.starts_with(TOKEN_VOLUME))
+}
+
+/// How many volumes and mounts have this name.
+fn names(pod: &Pod<'_>, name: &str) -> usize {
+    let Some(spec) = pod.spec.as_ref() else { return 0 };
+    let mounts = spec.all_containers().flat_map(|(_, _, container)| container.mounts());
+    spec.volumes().iter().filter(|volume| volume.name == name).count()
+        + mounts.filter(|mount| mount.name == name).count()
+}
+
+/// No hash: it takes down what it is given, so that equal bytes are equal values, but for the token volume's name.
+impl Hasher for Grounds<'_> {
     fn write(&mut self, bytes: &[u8]) {
-        if bytes.len() == TOKEN_VOLUME.len() + SUFFIX && self.is_token_volume(bytes) {
+        if self.token_volume.is_some_and(|name| name.as_bytes() == bytes) {
             // No text has such a byte.
             self.bytes.push(0xfe);
+            self.renamed += 1;
+        } else if self.bytes.len() + bytes.len() > LONGEST {
+            self.is_long = true;
         } else {
             self.bytes.extend_from_slice(bytes);
         }

@@ -37,8 +37,18 @@ fn review() -> Value {
 }
 
 fn ask(review: &Value, remembered: &Remembered, policies: &Arc<PolicySet>, now: OffsetDateTime) -> Answer {
+    ask_in(&Cluster::default(), review, remembered, policies, now)
+}
+
+fn ask_in(
+    cluster: &Cluster,
+    review: &Value,
+    remembered: &Remembered,
+    policies: &Arc<PolicySet>,
+    now: OffsetDateTime,
+) -> Answer {
     let memory = Some(remembered.under(policies));
-    let world = World { policies, cluster: &Cluster::default(), now, memory };
+    let world = World { policies, cluster, now, memory };
     match reply(review.to_string().as_bytes(), &world, Told::default()).expect("a review") {
         Reply::Answer(answer) => answer,
         Reply::Ask(question) => panic!("{question:?}"),
@@ -132,18 +142,82 @@ fn what_ends_some_day_is_never_remembered() {
 }
 
 #[test]
-fn an_answer_that_names_the_token_volume_is_no_other_pods() {
+fn an_answer_that_may_name_the_token_volume_is_no_other_pods() {
     let (remembered, policies) = (Remembered::default(), restricted());
     let mut named = review();
-    named["request"]["object"]["spec"]["volumes"] =
-        json!([{"name": "kube-api-access-ab1cd", "hostPath": {"path": "/"}}]);
-    let answer = ask(&named, &remembered, &policies, NOW);
-    assert!(String::from_utf8_lossy(&answer.body).contains("kube-api-access-ab1cd"), "the warning names it");
+    let host = json!({"name": "kube-api-access-host", "hostPath": {"path": "/"}});
+    named["request"]["object"]["spec"]["volumes"].as_array_mut().expect("volumes").push(host);
+    let anew = answer(named.to_string().as_bytes(), &policies, NOW).expect("an answer");
+    assert!(String::from_utf8_lossy(&anew.body).contains("kube-api-access-host"), "the warning names it");
     assert!(!learn(&named, &remembered, &policies));
     // Nor is what logs and metrics are made from.
     let mut called = review();
     called["request"]["name"] = json!("kube-api-access-ab1cd");
     assert!(!learn(&called, &remembered, &policies));
+}
+
+/// Only the volume's name may differ: policies can go by what else is called so.
+#[test]
+fn what_is_called_like_the_token_volume_is_told_apart() {
+    let (remembered, policies) = (Remembered::default(), restricted());
+    let labelled = |name: &str, token: &str| {
+        let mut labelled: Value =
+            serde_json::from_str(&review().to_string().replace("ab1cd", token)).expect("JSON");
+        labelled["request"]["object"]["metadata"]["labels"] = json!({ "app": name });
+        labelled
+    };
+    assert!(learn(&labelled("kube-api-access-other", "ab1cd"), &remembered, &policies));
+    assert!(!ask(&labelled("kube-api-access-proxy", "ab1cd"), &remembered, &policies, NOW).record.remembered);
+    assert!(!learn(&labelled("kube-api-access-ab1cd", "ab1cd"), &remembered, &policies));
+    let mut without = labelled("kube-api-access-other", "ab1cd");
+    without["request"]["object"]["spec"] = json!({"containers": [{"name": "web", "image": "i"}]});
+    assert!(learn(&without, &remembered, &policies));
+    without["request"]["object"]["metadata"]["labels"] = json!({"app": "kube-api-access-proxy"});
+    assert!(!ask(&without, &remembered, &policies, NOW).record.remembered);
+}
+
+#[test]
+fn who_comes_alone_takes_nobodys_place() {
+    let (remembered, policies) = (Remembered::default(), restricted());
+    assert!(learn(&review(), &remembered, &policies));
+    for number in 0..PLACES * 8 {
+        let mut stranger = review();
+        stranger["request"]["namespace"] = json!(format!("shop-{number}"));
+        assert!(!ask(&stranger, &remembered, &policies, NOW).record.remembered);
+    }
+    assert!(ask(&review(), &remembered, &policies, NOW).record.remembered);
+}
+
+#[test]
+fn an_answer_with_much_to_tell_takes_no_room() {
+    let (remembered, policies) = (Remembered::default(), restricted());
+    let mut refused = review();
+    let annotations =
+        (0..150).map(|number| (format!("c{number}.pod-hardener.dev/exempt-reason"), json!("r")));
+    refused["request"]["object"]["metadata"]["annotations"] = Value::Object(annotations.collect());
+    let cluster = Cluster::connected();
+    for _ in 0..4 {
+        let answer = ask_in(&cluster, &refused, &remembered, &policies, NOW);
+        assert_eq!((answer.record.remembered, answer.record.notes.len()), (false, 150));
+    }
+    let few = (0..3).map(|number| (format!("c{number}.pod-hardener.dev/exempt-reason"), json!("r")));
+    refused["request"]["object"]["metadata"]["annotations"] = Value::Object(few.collect());
+    let known = (0..3).map(|_| ask_in(&cluster, &refused, &remembered, &policies, NOW).record).last();
+    assert!(known.is_some_and(|record| record.remembered && record.notes.len() == 3));
+}
+
+#[test]
+fn a_memory_of_other_policies_is_not_asked() {
+    let (remembered, policies) = (Remembered::default(), restricted());
+    assert!(learn(&review(), &remembered, &policies));
+    let world = World {
+        policies: &restricted(),
+        cluster: &Cluster::default(),
+        now: NOW,
+        memory: Some(remembered.under(&policies)),
+    };
+    let reply = reply(review().to_string().as_bytes(), &world, Told::default()).expect("a review");
+    assert!(matches!(reply, Reply::Answer(answer) if !answer.record.remembered));
 }
 
 #[test]
