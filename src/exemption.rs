@@ -12,6 +12,7 @@ use crate::nearest::nearest;
 use crate::policy::{Authorization, ExemptionPolicy, Policy};
 use crate::rules::{RuleId, RuleSet};
 use crate::subject::{Reach, Subject};
+use crate::view::{Annotations, Pod};
 
 mod authority;
 
@@ -168,6 +169,14 @@ pub(crate) fn of_namespace(space: &Space, terms: &Terms<'_>, refusals: &mut Vec<
         message: refusal.message,
     }));
     rules
+}
+
+/// Whether an annotation may exempt the pod or a container, by the pod itself or by its namespace, under whatever prefix.
+pub(crate) fn may_be_exempted(pod: &Pod<'_>, space: Option<&Space>) -> bool {
+    let exempts = |key: &str| key.ends_with(EXEMPT);
+    let mut of_pod = pod.annotations().into_iter().flat_map(Annotations::entries);
+    let mut of_space = space.into_iter().flat_map(|space| space.annotations.keys());
+    of_pod.any(|entry| exempts(&entry.key)) || of_space.any(|key| exempts(key))
 }
 
 /// The number of the container of that name.

@@ -11,8 +11,9 @@ use super::remembered::Remembering;
 use super::trust::{Maker, Settled, is_mirror};
 use super::workload::Reviewed;
 use super::writer::Writer;
-use crate::annotation::{EXEMPT, RefusalReason};
+use crate::annotation::RefusalReason;
 use crate::cluster::Cluster;
+use crate::exemption::may_be_exempted;
 use crate::facts::{Facts, Grants};
 use crate::harden::{Hardened, RemarkReason, Results, harden};
 use crate::message::warnings;
@@ -287,12 +288,7 @@ pub(crate) fn learn_of_nodes(facts: &mut Facts<'_>, subject: &Subject<'_, '_>, w
 }
 
 fn may_need_nodes(facts: &Facts<'_>, subject: &Subject<'_, '_>, policies: &PolicySet) -> bool {
-    let exempts = |key: &str| key.ends_with(EXEMPT);
-    let annotations = || subject.pod.annotations();
-    let of_pod = || annotations().is_some_and(|all| all.entries().iter().any(|entry| exempts(&entry.key)));
-    let space = facts.space.as_deref();
-    let of_space = || space.is_some_and(|space| space.annotations.keys().any(|key| exempts(key)));
-    let compensates = policies.compensates() && (of_pod() || of_space());
+    let compensates = policies.compensates() && may_be_exempted(subject.pod, facts.space.as_deref());
     compensates || policies.isolates(subject, facts.namespace) || policies.copies_up(subject, facts.namespace)
 }
 

@@ -14,10 +14,11 @@ use foldhash::fast::RandomState;
 use super::answer::{Answer, Record};
 use super::envelope::Request;
 use super::writer::Writer;
-use crate::annotation::EXEMPT;
+use crate::exemption::may_be_exempted;
 use crate::facts::Facts;
 use crate::policy::PolicySet;
-use crate::view::{Annotations, Pod};
+use crate::rules::service_account_token::{INJECTED_PREFIX, is_injected};
+use crate::view::Pod;
 
 /// As many answers are kept at most.
 const PLACES: usize = 32;
@@ -104,10 +105,8 @@ impl Remembering<'_> {
     pub(super) fn recall(&self, uid: &str) -> Option<Answer> {
         let is_it = |kept: &&Arc<Kept>| *kept.grounds == *self.grounds.bytes;
         let kept = self.place(|place| place.kept.as_ref().filter(is_it).cloned())??;
-        let mut body = Writer::with_capacity(uid, kept.rest.len());
-        body.rest(&kept.rest);
         let record = Record { uid: uid.to_owned(), remembered: true, ..kept.record.clone() };
-        Some(Answer { body: body.into_bytes(), record })
+        Some(Answer { body: Writer::again(uid, &kept.rest), record })
     }
 
     /// Keeps an answer, whose body is `rest` behind the uid, if its grounds were seen before. `patch` is what the answer
@@ -155,9 +154,6 @@ pub(super) struct Grounds<'v> {
     is_long: bool,
 }
 
-/// How the ServiceAccount plugin calls the volume that it injects, before some random characters.
-const TOKEN_VOLUME: &str = "kube-api-access-";
-
 impl<'v> Grounds<'v> {
     /// Those of a new pod. `None` where the answer depends on the time as well (where something is exempted), where they are
     /// too long to be kept, and where the token volume's name means something else, too.
@@ -186,11 +182,8 @@ impl<'v> Grounds<'v> {
             unreachable,
             check,
         } = facts;
-        let exempts = |key: &str| key.rsplit('/').next() == Some(EXEMPT);
         let pod = object.as_ref()?;
-        let mut of_pod = pod.annotations().map(Annotations::entries).unwrap_or_default().iter();
-        let mut of_space = space.iter().flat_map(|space| space.annotations.keys());
-        if of_pod.any(|entry| exempts(&entry.key)) || of_space.any(|key| exempts(key)) || check.is_some() {
+        if may_be_exempted(pod, space.as_deref()) || check.is_some() {
             return None;
         }
         let token_volume = token_volume(pod);
@@ -205,17 +198,15 @@ impl<'v> Grounds<'v> {
 
     /// Whether a text may have the token volume's name, or a part of it: it is not that of other pods.
     fn is_told_in(&self, text: &[u8]) -> bool {
-        let begins =
-            |text: &[u8]| text.windows(TOKEN_VOLUME.len()).any(|window| window == TOKEN_VOLUME.as_bytes());
-        self.token_volume.is_some() && begins(text)
+        let prefix = INJECTED_PREFIX.as_bytes();
+        self.token_volume.is_some() && text.windows(prefix.len()).any(|window| window == prefix)
     }
 }
 
 /// What the token volume is called, if the ServiceAccount plugin may have named it.
 fn token_volume<'v>(pod: &'v Pod<'_>) -> Option<&'v str> {
-    let volumes = pod.spec.as_ref()?.volumes().iter();
-    let mut named = volumes.filter(|volume| volume.projects_token).map(|volume| volume.name.as_str());
-    named.find(|name| name.starts_with(TOKEN_VOLUME))
+    let injected = pod.spec.as_ref()?.volumes().iter().find(|volume| is_injected(volume));
+    injected.map(|volume| volume.name.as_str())
 }
 
 /// How many volumes and mounts have this name.

@@ -29,9 +29,11 @@ impl Writer {
         self.out.len()
     }
 
-    /// Everything behind the uid, as it was written before.
-    pub(super) fn rest(&mut self, rest: &[u8]) {
-        self.out.extend_from_slice(rest);
+    /// The whole response, for another uid: what follows that is as it was written before.
+    pub(super) fn again(uid: &str, rest: &[u8]) -> Vec<u8> {
+        let mut again = Self::with_capacity(uid, rest.len());
+        again.out.extend_from_slice(rest);
+        again.out
     }
 
     pub(super) fn allow(&mut self) {
@@ -119,10 +121,6 @@ impl Writer {
 
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.out.extend_from_slice(b"}}");
-        self.into_bytes()
-    }
-
-    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.out
     }
 }

@@ -72,7 +72,7 @@ const WORKLOAD_IDENTITY: [&str; 4] = [
 ];
 
 /// How the ServiceAccount plugin names the volume it injects: this and five random characters.
-const INJECTED_PREFIX: &str = "kube-api-access-";
+pub(crate) const INJECTED_PREFIX: &str = "kube-api-access-";
 
 pub(super) fn check(desk: &mut Desk<'_, '_>, params: &Params) {
     let subject = desk.subject;
@@ -146,7 +146,7 @@ fn has_use(desk: &Desk<'_, '_>, patterns: &[String]) -> bool {
 }
 
 /// The plugin's own volume; one that the author wrote under another name is a choice.
-fn is_injected(volume: &Volume<'_>) -> bool {
+pub(crate) fn is_injected(volume: &Volume<'_>) -> bool {
     volume.projects_token && volume.name.starts_with(INJECTED_PREFIX)
 }
 

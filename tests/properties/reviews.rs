@@ -69,8 +69,7 @@ fn remembering(review: &Value, remembered: &Remembered, policies: &Arc<PolicySet
 }
 
 fn worked_out(review: &Value, policies: &PolicySet) -> String {
-    let answer = answer(review.to_string().as_bytes(), policies, NOW).expect("an answer");
-    String::from_utf8(answer.body).expect("text")
+    String::from_utf8(respond(review, policies).1.body).expect("text")
 }
 
 /// Where the values stand that hold no others.
